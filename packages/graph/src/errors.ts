@@ -1,0 +1,29 @@
+/**
+ * An error that the user can act on: the message says what was wrong, where, and what to do next.
+ * `code` is stable across releases; `docs/errors.md` lists every code.
+ */
+export class CoppiceError extends Error {
+  override readonly name = 'CoppiceError';
+  readonly code: ErrorCode;
+
+  constructor(code: ErrorCode, message: string, options?: { cause?: unknown }) {
+    super(message, options);
+    this.code = code;
+  }
+}
+
+/** Every code that Coppice throws, with the one line that `docs/errors.md` shows for it. */
+export const errorCodes = {
+  COPPICE_FILE_NOT_FOUND: 'A file that was named does not exist or cannot be read.',
+  COPPICE_FILE_EXISTS: 'The output file exists already; pass --force to replace it.',
+  COPPICE_FILE_WRITE: 'An output file could not be written; nothing was left behind.',
+  COPPICE_MODEL_MALFORMED: 'The file is not a readable ONNX model.',
+  COPPICE_MODEL_INVALID: 'The model can be read but breaks a rule of the ONNX specification.',
+  COPPICE_MODEL_TOO_LARGE: 'The model does not fit where it is needed, e.g. over 2 GB in one message.',
+  COPPICE_EXTERNAL_DATA_MISSING: 'An external data file is missing or too short.',
+  COPPICE_EXTERNAL_DATA_PATH: 'An external data path is absolute or leaves the folder of the model.',
+  COPPICE_UNSUPPORTED_TYPE: 'A tensor has an element type that this operation cannot handle.',
+  COPPICE_UNSUPPORTED_OPSET: 'The model uses an operator set version that Coppice does not know.',
+} as const satisfies Record<string, string>;
+
+export type ErrorCode = keyof typeof errorCodes;
