@@ -24,6 +24,12 @@ export const errorCodes = {
   COPPICE_EXTERNAL_DATA_PATH: 'An external data path is absolute or leaves the folder of the model.',
   COPPICE_UNSUPPORTED_TYPE: 'A tensor has an element type that this operation cannot handle.',
   COPPICE_UNSUPPORTED_OPSET: 'The model uses an operator set version that Coppice does not know.',
+  COPPICE_BACKEND_MISSING: 'The runtime that was asked for is not installed or cannot be loaded.',
+  COPPICE_BACKEND_REFUSED: 'The runtime does not accept the model.',
+  COPPICE_BACKEND_RUN: 'The runtime failed while running the model.',
+  COPPICE_BACKEND_THREADS: 'The runtime of this process already runs with another number of threads.',
+  COPPICE_INPUT_MISMATCH: 'The tensors or output names given to a run do not fit the model.',
+  COPPICE_TRACE_FAILED: 'The model could not be run to learn its shapes: no default input worked, or the runtime refused it.',
 } as const satisfies Record<string, string>;
 
 export type ErrorCode = keyof typeof errorCodes;

@@ -1,0 +1,76 @@
+import type { Elements } from './elements.ts';
+
+/** Sets of elements (by representative) in lanes: from each lane the same number must go. */
+export interface Balance { readonly lanes: readonly (readonly number[])[] }
+
+/**
+ * The demands for equal numbers that laned axes make. Where an axis is divided into lanes in two ways, or a set of tied elements lies in
+ * several lanes unequally, the lanes of the later demand are tied to one another, which fulfils it always.
+ */
+export function balance(elements: Elements): Balance[] {
+  const { table } = elements;
+  const demands = new Map<string, { axis: number; lanes: number }>();
+  const demand = (axis: number, lanes: number) => {
+    if (lanes > 1 && !elements.allFrozen(axis)) demands.set(`${elements.classOf(axis)}/${lanes}`, { axis, lanes });
+  };
+  for (const [axis, { lanes }] of table.laneSpecs) demand(axis, lanes);
+  for (const step of table.analysed.steps) for (const [label, { lanes }] of elements.lanes.get(step) ?? []) demand(table.labelOf(step, label), lanes);
+  for (;;) {
+    const lanesOf = new Map<number, number[]>();
+    const result: Balance[] = [];
+    let collapsed = false;
+    for (const { axis, lanes } of demands.values()) {
+      const made = laneSets(elements, axis, lanes);
+      if (made === undefined || !agrees(made, lanesOf)) {
+        elements.collapse(axis, elements.sizeOf(axis) / lanes);
+        collapsed = true;
+        break;
+      }
+      if (made.length === 0) continue;
+      made.forEach((sets, lane) => sets.forEach((set) => lanesOf.set(set, [...(lanesOf.get(set) ?? []), lane])));
+      result.push({ lanes: made });
+    }
+    if (!collapsed) return result;
+  }
+}
+
+/** The prunable sets of each lane; an empty list when every set lies equally in all lanes; undefined when a set lies in some unequally. */
+function laneSets(elements: Elements, axis: number, lanes: number): number[][] | undefined {
+  const n = elements.sizeOf(axis) / lanes;
+  const counts = new Map<number, number[]>();
+  for (let lane = 0; lane < lanes; lane++) {
+    for (let k = 0; k < n; k++) {
+      if (elements.isFrozen(axis, lane * n + k)) continue;
+      const set = elements.setOf(axis, lane * n + k);
+      const count = counts.get(set) ?? new Array<number>(lanes).fill(0);
+      count[lane]++;
+      counts.set(set, count);
+    }
+  }
+  const result: number[][] = Array.from({ length: lanes }, () => []);
+  let equal = true;
+  let weight: number | undefined;
+  for (const [set, count] of counts) {
+    if (count.every((c) => c === count[0])) continue;
+    equal = false;
+    const in_ = count.flatMap((c, lane) => (c > 0 ? [lane] : []));
+    if (in_.length !== 1) return undefined;
+    weight ??= count[in_[0]];
+    if (count[in_[0]] !== weight) return undefined;
+    result[in_[0]].push(set);
+  }
+  return equal ? [] : result;
+}
+
+/** Sets that are in the same lane here must have been in the same lane of each earlier demand that knew them, and the other way round. */
+function agrees(made: readonly (readonly number[])[], lanesOf: ReadonlyMap<number, readonly number[]>): boolean {
+  const seen = new Map<string, number>();
+  return made.every((sets, lane) => sets.every((set) => {
+    const before = lanesOf.get(set)?.[0];
+    if (before === undefined) return true;
+    const key = String(before);
+    if (seen.has(key) && seen.get(key) !== lane) return false;
+    seen.set(key, lane);
+    return [...seen.values()].filter((l) => l === lane).length <= 1;
+  }));
+}

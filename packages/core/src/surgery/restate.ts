@@ -1,0 +1,150 @@
+import { makeNode, withFields, type NodeProto } from '@coppice/graph';
+import { isFrozen, type AnalysedStep } from '../analysis/steps.ts';
+import { axisOf, parseAxes } from '../structure/signature.ts';
+import type { Restatement } from '../structure/signature.ts';
+import type { GraphEdits } from './edits.ts';
+import type { Kept } from './kept.ts';
+
+/** Rewrites all that repeats a size at one node: attributes, shape operands, bounds, indices. What stays true is left alone. */
+export function restate(step: AnalysedStep, kept: Kept, edits: GraphEdits, opset: number): void {
+  if (isFrozen(step.signature) || step.region) return;
+  for (const restatement of step.signature.restates ?? []) {
+    if ('attribute' in restatement) restateAttribute(step, restatement, kept, edits);
+    else if ('are' in restatement) restateSizes(step, restatement, kept, edits, opset);
+    else if ('shapeOfOutput' in restatement) restateShape(step, restatement, kept, edits, opset);
+    else if ('indicesInto' in restatement) restateIndices(step, restatement, kept, edits);
+    else restateSlice(step, restatement, kept, edits, opset);
+  }
+  for (const { label, attribute, value } of step.signature.pins ?? []) {
+    if (kept.isCut(kept.elements.table.labelOf(step, label))) edits.setAttribute(step.step.proto, attribute, { float: value });
+  }
+}
+
+type Of<K extends string> = Extract<Restatement, Record<K, unknown>>;
+
+function restateAttribute(step: AnalysedStep, { attribute, is }: Of<'attribute'>, kept: Kept, edits: GraphEdits): void {
+  const before = is.replace(/[()]/g, '').split('+').reduce((sum, term) => sum + term.trim().split(/\s+/).reduce((p, l) => p * step.sizes.get(l)!, 1), 0);
+  const now = kept.evaluate(step, is);
+  if (now !== before) edits.setAttribute(step.step.proto, attribute, now);
+}
+
+/** The contents of an operand: literal or folded. */
+export const contentsOf = (step: AnalysedStep, operand: number): readonly number[] | undefined => step.view?.constants[operand];
+
+/** Writes new contents of an operand at the place where the file has it: an input or an attribute. */
+function writeOperand(step: AnalysedStep, operand: number, values: readonly number[], edits: GraphEdits, attributeWhenAbsent?: string, dims?: readonly number[]): void {
+  const { proto, node } = step.step;
+  const source = node.operands[operand]?.source ?? (attributeWhenAbsent ? { kind: 'attribute' as const, name: attributeWhenAbsent } : { kind: 'input' as const, index: operand });
+  if (source.kind === 'attribute') edits.setAttribute(proto, source.name, [...values]);
+  else {
+    const type = elementTypeOf(step, operand);
+    edits.setInput(proto, source.index, edits.addConstant(`${proto.output[0]}/${node.op.toLowerCase()}_${operand}`, type, dims ?? [values.length], values));
+  }
+}
+
+const elementTypeOf = (step: AnalysedStep, operand: number): 'int64' | 'int32' => (step.inputs[operand] >= 0 && step.operandTypes?.[operand] === 6 ? 'int32' : 'int64');
+
+/** Split sizes, pads: one expression for each entry. */
+function restateSizes(step: AnalysedStep, { operand, are }: Of<'are'>, kept: Kept, edits: GraphEdits, opset: number): void {
+  const before = contentsOf(step, operand);
+  const sizeBefore = (expression: string) => expression.replace(/[()]/g, '').split('+').reduce((sum, term) => sum + term.trim().split(/\s+/).reduce((p, l) => p * step.sizes.get(l)!, 1), 0);
+  const changed = are.some((expression) => expression !== undefined && kept.evaluate(step, expression) !== sizeBefore(expression));
+  if (!changed) return;
+  const values = are.map((expression, k) => (expression === undefined ? (before?.[k] ?? 0) : kept.evaluate(step, expression)));
+  const splitsByAttribute = step.step.node.op === 'Split' && opset < 13;
+  writeOperand(step, operand, values, edits, splitsByAttribute ? 'split' : undefined);
+  if (step.step.node.op === 'Split') edits.setAttribute(step.step.proto, 'num_outputs', undefined);
+}
+
+/** Reshape, Expand, ConstantOfShape: entries that state a size that changed. A live operand is corrected where it is wrong. */
+function restateShape(step: AnalysedStep, { operand, shapeOfOutput }: Of<'shapeOfOutput'>, kept: Kept, edits: GraphEdits, opset: number): void {
+  const { table } = kept.elements;
+  const axes = table.axesOf(step.outputs[shapeOfOutput]);
+  if (!axes.some((axis) => kept.isCut(axis))) return;
+  const contents = contentsOf(step, operand);
+  if (contents) {
+    const shift = axes.length - contents.length;
+    const values = contents.map((v, k) => {
+      const axis = axes[k + shift];
+      return axis !== undefined && v === table.lengths[axis] ? kept.length(axis) : v;
+    });
+    if (values.some((v, k) => v !== contents[k])) writeOperand(step, operand, values, edits);
+    return;
+  }
+  const source = step.step.node.operands[operand]?.source;
+  if (source?.kind !== 'input') return;
+  const { proto } = step.step;
+  const live = edits.inputOf(proto, source.index);
+  const name = edits.fresh(`${proto.output[0]}/shape`);
+  const literal = edits.addConstant(`${name}/kept`, 'int64', [axes.length], axes.map((axis) => (kept.isCut(axis) ? kept.length(axis) : 0)));
+  if (opset >= 9) {
+    const where = edits.addConstant(`${name}/cut`, 'bool', [axes.length], axes.map((axis) => (kept.isCut(axis) ? 1 : 0)));
+    edits.insertBefore(proto, makeNode({ op: 'Where', name, inputs: [where, literal, live], outputs: [name] }));
+  } else {
+    const keep = edits.addConstant(`${name}/uncut`, 'int64', [axes.length], axes.map((axis) => (kept.isCut(axis) ? 0 : 1)));
+    const masked = edits.fresh(`${name}/masked`);
+    edits.insertBefore(proto, makeNode({ op: 'Mul', name: masked, inputs: [live, keep], outputs: [masked] }));
+    edits.insertBefore(proto, makeNode({ op: 'Add', name, inputs: [masked, literal], outputs: [name] }));
+  }
+  edits.setInput(proto, source.index, name);
+}
+
+/** Gather with literal indices into a pruned axis: those of removed elements go, the others are renumbered. */
+function restateIndices(step: AnalysedStep, { operand, indicesInto, selected }: Of<'indicesInto'>, kept: Kept, edits: GraphEdits): void {
+  if (isFrozen(step.signature)) return;
+  const { table } = kept.elements;
+  const [of, picked] = [table.labelOf(step, indicesInto), table.labelOf(step, selected)];
+  if (!kept.isCut(of)) return;
+  const place = new Map(kept.indices(of).map((index, k) => [index, k]));
+  const { at } = step.signature.select![selected];
+  const values = kept.indices(picked).map((k) => place.get(at[k])!);
+  const scalar = step.view?.inputs[operand]?.length === 0;
+  writeOperand(step, operand, values, edits, undefined, scalar ? [] : [values.length]);
+}
+
+/** Slice along a pruned axis: bounds that pick the kept ones of what was picked; a Gather where they no longer lie evenly. */
+function restateSlice(step: AnalysedStep, { slice, of, entry }: Of<'slice'>, kept: Kept, edits: GraphEdits, opset: number): void {
+  if (isFrozen(step.signature)) return;
+  const { table } = kept.elements;
+  const axis = axisOfSlice(step, entry);
+  const input = table.axesOfUse(step, 0)[axis];
+  if (input === undefined || !kept.isCut(input)) return;
+  const positions = keptPositions(step, slice, of, axis, kept);
+  const step_ = positions.length > 1 ? positions[1] - positions[0] : 1;
+  const even = positions.every((p, k) => k === 0 || p - positions[k - 1] === step_) && step_ !== 0;
+  const starts = contentsOf(step, 1);
+  const ends = contentsOf(step, 2);
+  if (even && starts && ends) {
+    const steps = contentsOf(step, 4) ?? starts.map(() => 1);
+    const last = positions.at(-1)!;
+    writeOperand(step, 1, starts.with(entry, positions[0]), edits);
+    writeOperand(step, 2, ends.with(entry, step_ > 0 ? last + 1 : last - 1 < 0 ? -2147483648 : last - 1), edits);
+    if (steps[entry] !== step_ && opset >= 10) writeOperand(step, 4, steps.with(entry, step_), edits);
+    return;
+  }
+  const { proto } = step.step;
+  const indices = edits.addConstant(`${proto.output[0]}/indices`, 'int64', [positions.length], positions);
+  edits.replaceNode(proto, withFields(makeNode({ op: 'Gather', name: proto.name, inputs: [edits.inputOf(proto, 0), indices], outputs: [...proto.output], attributes: { axis } }), {}) as NodeProto);
+}
+
+function axisOfSlice(step: AnalysedStep, entry: number): number {
+  const axes = contentsOf(step, 3);
+  return axes ? axisOf(axes[entry], step.view!.inputs[0]!.length) : entry;
+}
+
+/** Positions, in the cut axis, of the kept elements of a picked label. */
+function keptPositions(step: AnalysedStep, label: string, _of: string, axis: number, kept: Kept): number[] {
+  if (isFrozen(step.signature)) return [];
+  const { table } = kept.elements;
+  const input = table.axesOfUse(step, 0)[axis];
+  const place = new Map(kept.indices(input).map((index, k) => [index, k]));
+  const select = step.signature.select?.[label];
+  const picked = kept.indices(table.labelOf(step, label));
+  if (select) return picked.map((k) => place.get(select.at[k])!);
+  let offset = 0;
+  for (const term of parseAxes(step.signature.axes).inputs[0]![axis]) {
+    if (term.length === 1 && term[0].label === label) break;
+    offset += term.reduce((p, f) => p * step.sizes.get(f.label)!, 1);
+  }
+  return picked.map((k) => place.get(offset + k)!);
+}

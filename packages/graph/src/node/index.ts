@@ -1,0 +1,3 @@
+export * from './folder-data.ts';
+export * from './read-model.ts';
+export * from './write-model.ts';
