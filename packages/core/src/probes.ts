@@ -1,8 +1,9 @@
 import {
-  attributeOf, graphOf, makeAttribute, makeGraph, makeInitializer, makeNode, makeValueInfo, withFields,
-  type DataType, type GraphProto, type Model, type NodeProto, type Payload, type TensorProto,
+  attributeOf, dataTypes, graphOf, makeInitializer, makeNode, makeValueInfo, withFields,
+  type GraphProto, type Model, type NodeProto, type Payload, type TensorProto, type ValueInfoProto,
 } from '@coppice/graph';
 import { isDefault, opsetOf, type Program, type ProgramValue, type Scope } from './program.ts';
+import { namesIn, renamedNode, shadowing, unchanged, type Rename } from './renaming.ts';
 
 /** How much of an If (`all`: both branches), a Loop or a Scan (`shapes`: no contents) a tracing model looks into. */
 export type Opening = 'all' | 'then_branch' | 'else_branch' | 'shapes' | 'closed';
@@ -51,10 +52,11 @@ export interface ProbeOptions {
 export const contentsLimit = 65536;
 
 const PREFIX = 'coppice.trace';
-const READABLE: ReadonlyMap<number, DataType> = new Map([[1, 'float32'], [2, 'uint8'], [3, 'int8'], [4, 'uint16'], [5, 'int16'], [6, 'int32'], [7, 'int64'], [9, 'bool'], [10, 'float16'], [11, 'float64'], [12, 'uint32'], [13, 'uint64']]);
-const STRING = 8;
-
-type Rename = (name: string) => string;
+/** Element types whose contents a run can return. */
+const READABLE: ReadonlySet<number> = new Set([
+  dataTypes.float32, dataTypes.float64, dataTypes.float16, dataTypes.bool, dataTypes.int8, dataTypes.int16, dataTypes.int32, dataTypes.int64,
+  dataTypes.uint8, dataTypes.uint16, dataTypes.uint32, dataTypes.uint64,
+]);
 
 /** What goes into one graph of the tracing model: the main one, or the body of a Loop. */
 interface Contents {
@@ -88,7 +90,7 @@ export function probeModel(program: Program, runnable: Model, options: ProbeOpti
   const controls: Control[] = [];
   const payloads = new Map<TensorProto, Payload>(runnable.payloads);
   const unmeasurable = nonTensors(program);
-  const childScope = scopesOf(program);
+  const childScope = bodyScopes(program);
   const opset = opsetOf(runnable);
   let fresh = 0;
 
@@ -114,7 +116,7 @@ export function probeModel(program: Program, runnable: Model, options: ProbeOpti
 
   const putNodes = (graph: GraphProto, scope: Scope, place: Place): void => {
     for (const node of graph.node) {
-      const opening = openings[node.opType] && isDefault(node.domain) && node.attribute.some((a) => a.g) ? openControl(node, scope) : 'closed';
+      const opening = hasBodies(node, opset) ? openControl(node, scope) : 'closed';
       if (opening === 'closed') place.into.nodes.push(renamedNode(node, place.rename));
       else if (node.opType === 'If') putBranches(node, scope, place, opening);
       else putLoop(node, scope, { ...place, contents: place.contents && opening === 'all' });
@@ -161,7 +163,7 @@ export function probeModel(program: Program, runnable: Model, options: ProbeOpti
     const probed = withFields(body, {
       node: into.nodes,
       initializer: [...body.initializer, ...into.initializers],
-      output: [...body.output.map((o) => withFields(o, { name: rename(o.name) })), ...into.probes.map(({ output }) => declareProbe(output, program, into.probes))],
+      output: [...body.output.map((o) => withFields(o, { name: rename(o.name) })), ...into.probes.map(({ output }) => declared(output))],
       valueInfo: [],
     });
     const results = body.output.length - (node.opType === 'Loop' ? 1 : 0);
@@ -178,11 +180,9 @@ export function probeModel(program: Program, runnable: Model, options: ProbeOpti
     place.into.probes.push(...scanned);
   };
 
-  const identity: Rename = (name) => name;
-  const root = program.inputs.length > 0 || program.values.length > 0 ? program.values[0].scope : undefined;
-  if (root) putNodes(graphOf(runnable), mainScope(root), { into: main, rename: identity, depth: 0, contents: options.contents });
-
   const graph = graphOf(runnable);
+  const scope = mainScope(program);
+  if (scope) putNodes(graph, scope, { into: main, rename: unchanged, depth: 0, contents: options.contents });
   const constants = [
     makeInitializer(`${PREFIX}/flat`, 'int64', [1], [-1]),
     makeInitializer(`${PREFIX}/start`, 'int64', [1], [0]),
@@ -198,10 +198,62 @@ export function probeModel(program: Program, runnable: Model, options: ProbeOpti
         graph: withFields(graph, {
           node: main.nodes,
           initializer: [...graph.initializer, ...main.initializers, ...constants],
-          output: main.probes.map(({ output }) => declareProbe(output, program, main.probes)),
+          output: main.probes.map(({ output }) => declared(output)),
           valueInfo: [],
         }),
       }),
     },
   };
+}
+
+/** Whether a node has bodies that can be looked into. Before opset 9, Scan had a batch axis that its body does not see. */
+const hasBodies = ({ opType, domain, attribute }: NodeProto, opset: number): boolean =>
+  isDefault(domain) && openings[opType] !== undefined && (opType !== 'Scan' || opset >= 9) && attribute.some(({ g }) => g);
+
+/** An output of whatever type the runtime infers: only its name is known to be right. */
+const declared = (name: string): ValueInfoProto => withFields(makeValueInfo(name, 'int64'), { type: undefined });
+
+/** Contents matter where the data do not change them and the file does not state them; of values made from weights, only single numbers. */
+const isWorthReading = ({ tainted, elementType }: ProgramValue): boolean => !tainted && READABLE.has(elementType);
+
+const mainScope = (program: Program): Scope | undefined => [...scopesIn(program)].find(({ parent }) => !parent);
+
+/** Every scope of a program, bodies included. */
+function scopesIn({ values }: Program): ReadonlySet<Scope> {
+  const scopes = new Set<Scope>();
+  for (const { scope } of values) for (let s: Scope | undefined = scope; s && !scopes.has(s); s = s.parent) scopes.add(s);
+  return scopes;
+}
+
+/** Finds the scope of a body by its graph or, where upgrading copied the graph, by its path. */
+function bodyScopes(program: Program): (parent: Scope, node: NodeProto, attribute: string) => Scope | undefined {
+  const byGraph = new Map<GraphProto, Scope>();
+  const byPath = new Map<string, Scope | undefined>();
+  for (const scope of scopesIn(program)) {
+    byGraph.set(scope.graph, scope);
+    byPath.set(scope.path, byPath.has(scope.path) ? undefined : scope);
+  }
+  return (parent, node, attribute) =>
+    byGraph.get(attributeOf(node, attribute)!.g!) ?? byPath.get(`${parent.path}${node.name || node.output[0]}/${attribute}/`);
+}
+
+const SEQUENCES = new Set(['SequenceConstruct', 'SequenceEmpty', 'SequenceInsert', 'SequenceErase', 'SequenceMap', 'SplitToSequence', 'Optional', 'OptionalGetElement', 'ZipMap']);
+
+/** Values that are sequences, optionals or maps, and so have no shape. */
+function nonTensors(program: Program): ReadonlySet<number> {
+  const found = new Set<number>();
+  for (const { graph, names } of scopesIn(program)) {
+    for (const { name, type } of graph.input) if (type?.value.case !== undefined && type.value.case !== 'tensorType') found.add(names.get(name)!);
+  }
+  // Twice, because the input of a Loop's body is known only behind the Loop.
+  for (let pass = 0; pass < 2; pass++) {
+    for (const { node, inputs, outputs, link } of program.steps) {
+      if (SEQUENCES.has(node.op) || (node.op === 'Identity' && found.has(inputs[0]))) for (const id of outputs) found.add(id);
+      for (const { outer, inner } of link?.pairs ?? []) {
+        if (found.has(inner)) found.add(outer);
+        else if (found.has(outer)) found.add(inner);
+      }
+    }
+  }
+  return found;
 }

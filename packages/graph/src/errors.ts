@@ -30,6 +30,15 @@ export const errorCodes = {
   COPPICE_BACKEND_THREADS: 'The runtime of this process already runs with another number of threads.',
   COPPICE_INPUT_MISMATCH: 'The tensors or output names given to a run do not fit the model.',
   COPPICE_TRACE_FAILED: 'The model could not be run to learn its shapes: no default input worked, or the runtime refused it.',
+  COPPICE_BUDGET_INVALID: 'A budget is not a fraction of what the model has.',
+  COPPICE_BUDGET_UNREACHABLE: 'The budget cannot be kept even with every group at its least width.',
+  COPPICE_GROUP_UNKNOWN: 'A pattern matches no group of units.',
+  COPPICE_VERIFY_FAILED: 'The slim model does not compute what the masked original does.',
+  COPPICE_PLAN_INVALID: 'A plan file is malformed or does not belong to the model.',
+  COPPICE_SCORER_UNKNOWN: 'No scorer has that name.',
+  COPPICE_SCORER_INVALID: 'A scorer gave something that is not one non-negative number for each unit.',
+  COPPICE_CONFIG_INVALID: 'A configuration or plugin file is malformed.',
+  COPPICE_INPUT_INVALID: 'A tensor given as input does not fit the model.',
 } as const satisfies Record<string, string>;
 
 export type ErrorCode = keyof typeof errorCodes;

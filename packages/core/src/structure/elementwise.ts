@@ -17,10 +17,11 @@ export const elementwiseRule = (node: NodeView): Signature => {
   return { axes, because: explain(axes, { V: unevenBroadcast }) };
 };
 
-/** Elementwise in the first operand; the others tell a type or a rate and have no axes of interest. */
+/** Elementwise in the first operand; of the others only a type or a rate is read, so their axes are theirs alone. */
 const firstOperandRule = (node: NodeView): Signature => {
   const result = letters(node.inputs[0]!.length).join(' ');
-  return { axes: notation(node, [result], node.outputs.map(() => result)) };
+  const unread = node.inputs.slice(1).map((shape, k) => shape && letters(shape.length, `u${k}_`).join(' '));
+  return { axes: notation(node, [result, ...unread], node.outputs.map(() => result)) };
 };
 
 export const elementwise = {

@@ -1,4 +1,4 @@
-import { agree, broadcastAxes, explain, integer, integers, legacyOf, notation, passes, sizesOf, unevenBroadcast, unknownOperand, varies } from './node-view.ts';
+import { broadcastAxes, explain, integer, integers, legacyOf, notation, passes, sizesOf, unevenBroadcast, unknownOperand } from './node-view.ts';
 import { reshapeSignature } from './reshape.ts';
 import type { ContribRows, StandardRows } from './rows.ts';
 import { axisOf, frozen, letters, type Frozen, type NodeView, type Signature, type StructureRule } from './signature.ts';
@@ -56,10 +56,11 @@ const triangle: StructureRule = (node) => {
   return { axes, because: explain(axes, { A: 'a triangle of the matrix is kept' }) };
 };
 
-const concat: StructureRule = (node) => {
-  const rank = node.inputs[0]!.length;
-  const { whole, piece } = joined(rank, axisOf(integer(node, 'axis', 0), rank), node.inputs.map((_, k) => `c${k}`));
-  return { axes: notation(node, node.inputs.map((_, k) => piece(k)), [whole]) };
+/** The values lie end to end along `axis`; operands between them have no axes of interest. */
+export const concatOf = (node: NodeView, values: readonly number[]): Signature => {
+  const rank = node.inputs[values[0]]!.length;
+  const { whole, piece } = joined(rank, axisOf(integer(node, 'axis', 0), rank), values.map((_, k) => `c${k}`));
+  return { axes: notation(node, node.inputs.map((_, k) => (values.includes(k) ? piece(values.indexOf(k)) : undefined)), [whole]) };
 };
 
 export const movement = {
@@ -69,7 +70,7 @@ export const movement = {
     return { axes: notation(node, [axes.join(' ')], [permutation.map((a) => axes[a]).join(' ')]) };
   },
   /** The inputs lie end to end along `axis`; every other axis is shared by all of them. */
-  Concat: concat,
+  Concat: (node) => concatOf(node, node.inputs.map((_, k) => k)),
   /** Concat backwards. Equal parts are written out, because they need not stay equal. */
   Split: (node) => {
     const rank = node.inputs[0]!.length;
@@ -139,11 +140,3 @@ export const contribMovement = {
   ExpandDims: (node) => axesOfOne(node, 'outputs'),
   Trilu: triangle,
 } satisfies ContribRows;
-
-/** Concat of the inputs from `first` on, each with operands of its own in between. */
-export const concatOf = (node: NodeView, data: readonly number[]): Signature => {
-  const rank = node.inputs[data[0]]!.length;
-  const { whole, piece } = joined(rank, axisOf(integer(node, 'axis', 0), rank), data.map((_, k) => `c${k}`));
-  return { axes: notation(node, node.inputs.map((_, k) => (data.includes(k) ? piece(data.indexOf(k)) : undefined)), [whole]) };
-};
-

@@ -1,0 +1,3 @@
+import type { StandardRows } from './rows.ts';
+
+export const creation = {} satisfies StandardRows;

@@ -1,0 +1,98 @@
+import { dataTypeOf, makeNode, type Model } from '@coppice/graph';
+import { isFrozen } from '../analysis/steps.ts';
+import type { Units } from '../analysis/units.ts';
+import { GraphEdits } from './edits.ts';
+import { Kept } from './kept.ts';
+
+const FLOATS = new Set([1, 10, 11, 16]);
+const RECURRENT = new Set(['LSTM', 'GRU', 'RNN']);
+
+/**
+ * The original graph with every activation element of the removed units forced to zero (`Where(mask, v, 0)`), and the columns of
+ * recurrent matrices through which a removed unit would act inside the recurrence. No weight is cut and no shape changes: this is what
+ * a slim model must compute.
+ */
+export function maskModel(units: Units, removed: Iterable<number>): Model {
+  const kept = new Kept(units, removed);
+  const { program, steps } = units.analysed;
+  const { table } = units.elements;
+  const edits = new GraphEdits(program.model);
+  const masks = new Map<number, string>();
+  const zeros = new Map<number, string>();
+
+  /** Wraps a value: the nodes that force its removed elements to zero, one for each cut axis. */
+  const wrap = (value: number, elementType: number, axes: readonly number[], from: string, to: string, only?: number) => {
+    const cut = axes.flatMap((axis, a) => (kept.isCut(axis) && (only === undefined || only === a) ? [a] : []));
+    const zero = zeros.get(elementType) ?? zeros.set(elementType, edits.addConstant('coppice/zero', dataTypeOf(elementType), [], [0])).get(elementType)!;
+    return cut.map((a, k) => {
+      const input = k === 0 ? from : `${to}/masking_${k - 1}`;
+      const output = k === cut.length - 1 ? to : `${to}/masking_${k}`;
+      return makeNode({ op: 'Where', name: edits.fresh(`${program.values[value].name}/mask`), inputs: [maskOf(axes, a), input, zero], outputs: [output] });
+    });
+  };
+  const maskOf = (axes: readonly number[], position: number): string => {
+    const axis = axes[position];
+    let name = masks.get(axis);
+    if (name === undefined) {
+      const spec = table.laneSpecs.get(axis);
+      const n = table.lengths[axis];
+      const dims = axes.map((_, a) => (a === position ? n : a === spec?.by ? spec.lanes * spec.block : 1));
+      const bits = Array.from({ length: dims.reduce((p, d) => p * d, 1) }, (_, flat) => {
+        if (!spec) return kept.has(axis, flat) ? 1 : 0;
+        const inner = spec.by < position ? n : spec.lanes * spec.block;
+        const [outerIndex, innerIndex] = [Math.floor(flat / inner), flat % inner];
+        const [lane, k] = spec.by < position ? [outerIndex, innerIndex] : [innerIndex, outerIndex];
+        return kept.has(axis, Math.floor(lane / spec.block) * n + k) ? 1 : 0;
+      });
+      name = edits.addConstant('coppice/mask', 'bool', dims, bits);
+      masks.set(axis, name);
+    }
+    return name;
+  };
+
+  for (const step of steps) {
+    if (isFrozen(step.signature) || (step.step.link && !step.region)) continue;
+    const { proto } = step.step;
+    for (const id of step.outputs) {
+      const value = program.values[id];
+      if (id < 0 || !value.tainted || !FLOATS.has(value.elementType)) continue;
+      const axes = table.axesOf(id);
+      if (!axes.some((axis) => kept.isCut(axis))) continue;
+      const index = step.step.outputs.indexOf(id);
+      const name = proto.output[index];
+      const whole = edits.fresh(`${name}/whole`);
+      edits.setOutput(proto, index, whole);
+      for (const node of wrap(id, value.elementType, axes, whole, name).toReversed()) edits.insertAfter(proto, node);
+    }
+    if (RECURRENT.has(step.step.node.op)) {
+      const axes = table.axesOf(step.inputs[2]);
+      if (axes.length === 3 && kept.isCut(axes[2])) {
+        const name = edits.fresh(`${proto.input[2]}/masked`);
+        for (const node of wrap(step.inputs[2], program.values[step.inputs[2]].elementType, axes, proto.input[2], name, 2)) edits.insertBefore(proto, node);
+        edits.setInput(proto, 2, name);
+      }
+    }
+  }
+  maskInputs(units, kept, edits, wrap);
+  return edits.apply();
+}
+
+/** A released graph input: whoever reads it sees the removed elements as zero. */
+function maskInputs(units: Units, kept: Kept, edits: GraphEdits, wrap: (value: number, elementType: number, axes: readonly number[], from: string, to: string) => readonly ReturnType<typeof makeNode>[]): void {
+  const { program } = units.analysed;
+  for (const id of program.inputs) {
+    const axes = units.elements.table.axesOf(id);
+    const { name, elementType } = program.values[id];
+    if (!FLOATS.has(elementType) || !axes.some((axis) => kept.isCut(axis))) continue;
+    const masked = edits.fresh(`${name}/masked`);
+    let first = true;
+    for (const { proto, inputs } of program.steps) {
+      proto.input.forEach((read, k) => {
+        if (read !== name || !inputs.includes(id)) return;
+        if (first) for (const node of wrap(id, elementType, axes, name, masked)) edits.insertBefore(proto, node);
+        first = false;
+        edits.setInput(proto, k, masked);
+      });
+    }
+  }
+}

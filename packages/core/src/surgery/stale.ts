@@ -1,0 +1,54 @@
+import { dataTypeOf, type DataType } from '@coppice/graph';
+import { tokensOf } from '../analysis/axis-table.ts';
+import { isFrozen, type AnalysedStep } from '../analysis/steps.ts';
+import type { Units } from '../analysis/units.ts';
+import { isDefault } from '../program.ts';
+import type { GraphEdits } from './edits.ts';
+import type { Kept } from './kept.ts';
+
+/**
+ * Numbers that the graph computes from the shape of something that got narrower (√width, a count to divide by, bounds) would adapt and
+ * change the function. Where they are read as data they become literals of what the whole model computed.
+ */
+export function bakeStale(units: Units, kept: Kept, edits: GraphEdits): void {
+  const { program, trace, steps, fills } = units.analysed;
+  const { table } = units.elements;
+  const stale = new Set<number>();
+  for (const { node, inputs, outputs } of program.steps) {
+    const measures = isDefault(node.domain) && (node.op === 'Shape' || node.op === 'Size');
+    const changed = measures ? table.axesOf(inputs[0]).some((axis) => kept.isCut(axis)) : inputs.some((id) => stale.has(id));
+    if (changed) for (const id of outputs) if (id >= 0 && !program.values[id].tainted) stale.add(id);
+  }
+  if (stale.size === 0) return;
+  const baked = new Map<number, string>();
+  const bake = (id: number): string | undefined => {
+    const constant = trace.constants.get(id);
+    if (!constant) return undefined;
+    if (table.axesOf(id).some((axis) => kept.isCut(axis))) return undefined;
+    if (!baked.has(id)) {
+      const dtype: DataType = program.values[id].elementType ? dataTypeOf(program.values[id].elementType) : (constant.dtype as DataType);
+      baked.set(id, edits.addConstant(`${program.values[id].name}/baked`, dtype, constant.dims, constant.values));
+    }
+    return baked.get(id);
+  };
+  for (const step of steps) {
+    const restated = restatedOperands(step);
+    for (const member of step.region?.members ?? [step.step]) {
+      member.inputs.forEach((id, k) => {
+        if (!stale.has(id) || fills.has(id) || (member === step.step && restated.has(k) && touched(step, kept, units))) return;
+        const source = member.node.operands[k]?.source;
+        const name = bake(id);
+        if (name !== undefined && source?.kind === 'input') edits.setInput(member.proto, source.index, name);
+      });
+    }
+  }
+}
+
+/** Operands that `restate` rewrites when the node has a cut axis. */
+function restatedOperands(step: AnalysedStep): Set<number> {
+  if (isFrozen(step.signature)) return new Set();
+  return new Set((step.signature.restates ?? []).flatMap((r) => ('operand' in r ? [r.operand] : 'slice' in r ? [1, 2] : [])));
+}
+
+const touched = (step: AnalysedStep, kept: Kept, units: Units): boolean =>
+  step.outputs.some((id, k) => tokensOf(step, step.inputs.length + k) !== undefined && units.elements.table.axesOf(id).some((axis) => kept.isCut(axis)));
