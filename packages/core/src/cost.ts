@@ -27,7 +27,7 @@ export const macTerms = (step: AnalysedStep): string[][] =>
 export function costOf(units: Units, removed: Iterable<number> = []): Cost {
   const kept = new Kept(units, removed);
   let macs = 0;
-  for (const step of units.analysed.steps) macs += macsOf(units, step, kept);
+  for (const step of units.analysed.steps) macs += macsOf(step, kept);
   let params = 0;
   let bytes = 0;
   const { program } = units.analysed;
@@ -46,11 +46,9 @@ export function costOf(units: Units, removed: Iterable<number> = []): Cost {
 }
 
 /** Multiply–accumulates of one step after a cut. */
-export const macsOf = (units: Units, step: AnalysedStep, kept: Kept): number =>
-  macTerms(step).reduce((sum, term) => sum + term.reduce((p, label) => p * (isPosition(label) ? step.sizes.get(label)! : kept.label(step, label)), 1), 0) * repetitions(units, step);
+export const macsOf = (step: AnalysedStep, kept: Kept): number =>
+  macTerms(step).reduce((sum, term) => sum + term.reduce((p, label) => p * (isPosition(label) ? step.sizes.get(label)! : kept.label(step, label)), 1), 0);
 
-// The body of a Loop or Scan runs more than once; its trace knows how often.
-const repetitions = (units: Units, { step }: AnalysedStep): number => units.analysed.trace.iterations?.get(step.scope.path) ?? 1;
 
 /** How much each unit costs while everything else is there, so that budgets can be reached by the cheapest removals first. Linear: products of two pruned widths count on both sides. */
 export function unitCosts(units: Units): { macs: Float64Array; params: Float64Array; bytes: Float64Array } {
@@ -61,7 +59,7 @@ export function unitCosts(units: Units): { macs: Float64Array; params: Float64Ar
   for (const { set, id } of units.units) unitOfSet[set] = id;
   for (const step of units.analysed.steps) {
     for (const term of macTerms(step)) {
-      const whole = term.reduce((p, label) => p * step.sizes.get(label)!, 1) * repetitions(units, step);
+      const whole = term.reduce((p, label) => p * step.sizes.get(label)!, 1);
       for (const label of new Set(term)) {
         if (isPosition(label)) continue;
         const axis = units.elements.table.labelOf(step, label);

@@ -44,8 +44,8 @@ export interface ProbeOptions {
   readonly openingOf: (path: string) => Opening;
   /** Values to leave out because the runtime refuses to measure them. */
   readonly without?: ReadonlySet<number>;
-  /** Also ask for contents. */
-  readonly contents: boolean;
+  /** Which contents to ask for: all that matter, only those that no weight plays into, or none. */
+  readonly contents: 'all' | 'unweighted' | 'none';
 }
 
 /** Contents are asked for up to this number of elements. */
@@ -104,7 +104,7 @@ export function probeModel(program: Program, runnable: Model, options: ProbeOpti
     };
     const from = rename(name);
     add('shape', 0, (output) => [makeNode({ op: 'Shape', name: `${PREFIX}/measure/${value.id}`, inputs: [from], outputs: [output] })]);
-    if (!contents || !isWorthReading(value)) return;
+    if (!contents || !isWorthReading(value) || (value.weighted && options.contents !== 'all')) return;
     const limit = value.weighted ? 1 : contentsLimit;
     add('contents', limit, (output) => [
       makeNode({ op: 'Reshape', name: `${PREFIX}/measure/${value.id}/flat`, inputs: [from, `${PREFIX}/flat`], outputs: [`${output}/flat`] }),
@@ -182,7 +182,7 @@ export function probeModel(program: Program, runnable: Model, options: ProbeOpti
 
   const graph = graphOf(runnable);
   const scope = mainScope(program);
-  if (scope) putNodes(graph, scope, { into: main, rename: unchanged, depth: 0, contents: options.contents });
+  if (scope) putNodes(graph, scope, { into: main, rename: unchanged, depth: 0, contents: options.contents !== 'none' });
   const constants = [
     makeInitializer(`${PREFIX}/flat`, 'int64', [1], [-1]),
     makeInitializer(`${PREFIX}/start`, 'int64', [1], [0]),

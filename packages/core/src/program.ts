@@ -1,5 +1,5 @@
 import {
-  attributeValue, graphOf, normaliseNode, toTensorProto,
+  attributeValue, dataTypes, graphOf, normaliseNode, toTensorProto,
   type GraphProto, type Model, type NodeProto, type NormalNode, type TensorProto,
 } from '@coppice/graph';
 import { linkBodies } from './control-flow.ts';
@@ -17,7 +17,7 @@ export interface ProgramValue {
   elementType: number;
   /** Depends on the data of a graph input (not merely on its shape). */
   tainted: boolean;
-  /** Computed from weights: an ancestor is a floating-point tensor of more than one element. */
+  /** Computed from weights: an ancestor is a tensor of more than one element and of a type that weights have. */
   weighted: boolean;
   /** Depends on the shape of another value. */
   shaped: boolean;
@@ -60,7 +60,8 @@ export interface Program {
 }
 
 const RANDOM = new Set(['RandomNormal', 'RandomUniform', 'RandomNormalLike', 'RandomUniformLike', 'Multinomial', 'Bernoulli']);
-const FLOATS = new Set([1, 10, 11, 16]);
+/** Element types of weights: floating point, and the integers of up to 8 bits that stand for them. */
+const WEIGHTS = new Set<number>([dataTypes.float32, dataTypes.float16, dataTypes.float64, dataTypes.bfloat16, dataTypes.int8, dataTypes.uint8, dataTypes.int4, dataTypes.uint4]);
 
 /** The version of the default operator set that a model imports; 1 for files of 2017 that import none. */
 export const opsetOf = (model: Model): number => Number(model.proto.opsetImport.find((o) => o.domain === '' || o.domain === 'ai.onnx')?.version ?? 1n);
@@ -87,7 +88,7 @@ export function flattenModel(model: Model): Program {
     return -1;
   };
   const addTensor = (scope: Scope, name: string, tensor: TensorProto) =>
-    newValue(scope, name, { tensor, elementType: tensor.dataType, weighted: FLOATS.has(tensor.dataType) && tensor.dims.reduce((p, d) => p * Number(d), 1) > 1 });
+    newValue(scope, name, { tensor, elementType: tensor.dataType, weighted: WEIGHTS.has(tensor.dataType) && tensor.dims.reduce((p, d) => p * Number(d), 1) > 1 });
 
   const addScope = (graph: GraphProto, path: string, parent: Scope | undefined): Scope => {
     const scope: Scope = { path, graph, parent, names: new Map() };
@@ -117,7 +118,7 @@ export function flattenModel(model: Model): Program {
     const control = bodies.length > 0;
     const facts = {
       tainted: control || RANDOM.has(proto.opType) || (!measures && sources.some((v) => v.tainted)),
-      weighted: !measures && sources.some((v) => v.weighted),
+      weighted: !measures && (proto.opType === 'DequantizeLinear' || sources.some((v) => v.weighted)),
       shaped: measures || sources.some((v) => v.shaped),
     };
     const outputs = proto.output.map((name, k) =>

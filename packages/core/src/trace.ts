@@ -1,10 +1,11 @@
-import { CoppiceError, dataTypes, graphOf, inlineFunctions, type Constant, type Model } from '@coppice/graph';
+import { CoppiceError, dataTypes, graphOf, inlineFunctions, upgradeModel, type Constant, type Model } from '@coppice/graph';
 import type { Backend, NamedTensors } from './backend.ts';
 import { candidateSizes, tensorsOfRuns, type RunSizes, type SizeOptions } from './input-sizes.ts';
 import { makeInputs } from './input-values.ts';
 import { describeInputs, sizeKey, type InputSpec } from './inputs.ts';
 import { flattenModel, type Program } from './program.ts';
 import { statedConstants } from './run-facts.ts';
+import { withStandIns } from './stand-ins.ts';
 import { sameConstant } from './tensor-numbers.ts';
 import { isRunFailure, Tracer, type TwoFacts, type TwoInputs } from './tracer.ts';
 
@@ -26,7 +27,7 @@ export interface Trace {
   /** The model with its functions inlined, flattened. */
   readonly program: Program;
   readonly runs: readonly [TraceRun, TraceRun];
-  /** Small contents by value id: those the file states, and computed ones that depend on no data and were the same in both runs. */
+  /** Small contents by value id: those the file states, and computed ones that depend on no data and were the same in both runs (for models of many weights, none computed from weights). */
   readonly constants: ReadonlyMap<number, Constant>;
   /** What could not be traced and why, and what limits the conclusions. For the report. */
   readonly notes: readonly string[];
@@ -45,7 +46,21 @@ export async function traceModel(model: Model, backend: Backend, options: TraceO
   const program = flattenModel(inlineFunctions(model));
   const specs = describeInputs(program.model);
   checkNames(specs, options);
-  const tracer = new Tracer(program, backend);
+  const runnable = upgradeModel(program.model);
+  const light = withStandIns(runnable);
+  if (light !== runnable) {
+    try {
+      return await traceWith(new Tracer(program, light, backend, 'unweighted'), specs, options);
+    } catch (error) {
+      // Some kernels take their weights from the file only.
+      if (!(error instanceof CoppiceError) || !['COPPICE_TRACE_FAILED', 'COPPICE_BACKEND_REFUSED'].includes(error.code)) throw error;
+    }
+  }
+  return traceWith(new Tracer(program, runnable, backend, 'all'), specs, options);
+}
+
+async function traceWith(tracer: Tracer, specs: readonly InputSpec[], options: TraceOptions): Promise<Trace> {
+  const { program } = tracer;
   try {
     const { sizes, inputs, facts, opened } = await bestAttempt(tracer, specs, options);
     const [first, second] = opened ? facts : await tracer.openBodies(inputs, facts);
@@ -82,7 +97,7 @@ async function bestAttempt(tracer: Tracer, specs: readonly InputSpec[], options:
   let tried = 0;
   let looks = 0;
   for (const sizes of candidateSizes(specs, options)) {
-    if (best && looks++ === furtherLooks) break;
+    if (best && (looks++ === furtherLooks || fixesMore(sizes, best.attempt.sizes))) break;
     const inputs = [inputsOf(0, sizes[0]), inputsOf(1, sizes[1])] as const;
     tried++;
     try {
@@ -100,6 +115,10 @@ async function bestAttempt(tracer: Tracer, specs: readonly InputSpec[], options:
   if (!best) throw traceFailed(failure, specs, tried);
   return best.attempt;
 }
+
+/** Whether sizes leave something equal in both runs that the other ones vary. */
+const fixesMore = (sizes: Attempt['sizes'], than: Attempt['sizes']): boolean =>
+  Object.keys(sizes[0]).some((key) => sizes[0][key] === sizes[1][key] && than[0][key] !== than[1][key]);
 
 /** Signs that a run was too short: empty values, axes of one in one run only, results of a single step. */
 function countDefects({ model, values, outputs }: Program, [first, second]: TwoFacts): number {

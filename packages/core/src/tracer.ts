@@ -1,6 +1,6 @@
-import { CoppiceError, upgradeModel, type Model } from '@coppice/graph';
+import { CoppiceError, type Model } from '@coppice/graph';
 import type { Backend, Executable, NamedTensors } from './backend.ts';
-import { openings, probedValue, probeModel, type Control, type Opening, type ProbedModel } from './probes.ts';
+import { openings, probedValue, probeModel, type Control, type Opening, type ProbedModel, type ProbeOptions } from './probes.ts';
 import type { Program } from './program.ts';
 import { readRun, type RunFacts } from './run-facts.ts';
 
@@ -24,14 +24,20 @@ export class Tracer {
   readonly notes: string[] = [];
   readonly #backend: Backend;
   readonly #runnable: Model;
+  readonly #contents: ProbeOptions['contents'];
   readonly #unmeasurable = new Set<number>();
   #open: Promise<Compiled | undefined> | undefined;
   #closed: Promise<Compiled> | undefined;
 
-  constructor(program: Program, backend: Backend) {
+  /**
+   * @param runnable the program's model, or one with the same values that runs more easily
+   * @param contents which constants to read
+   */
+  constructor(program: Program, runnable: Model, backend: Backend, contents: ProbeOptions['contents']) {
     this.program = program;
     this.#backend = backend;
-    this.#runnable = upgradeModel(program.model);
+    this.#runnable = runnable;
+    this.#contents = contents;
   }
 
   /**
@@ -39,7 +45,7 @@ export class Tracer {
    * @throws CoppiceError `COPPICE_BACKEND_RUN` when the model does not take the inputs
    */
   async attempt(inputs: TwoInputs): Promise<{ facts: TwoFacts; opened: boolean }> {
-    this.#open ??= this.#compile(() => 'all', true).catch((error: unknown) => {
+    this.#open ??= this.#compile(() => 'all').catch((error: unknown) => {
       if (isRefusal(error)) return undefined;
       throw error;
     });
@@ -77,7 +83,7 @@ export class Tracer {
           reason ??= error;
         }
       }
-      if (reason) this.notes.push(`${control.op} '${control.path}': ${left[chosen.get(control.path)!]} not traced. ${reason.message}`);
+      if (reason) this.notes.push(`${control.op} '${control.path}': ${left[chosen.get(control.path)!]} not traced. ${brief(reason.message)}`);
     }
     return facts;
   }
@@ -89,7 +95,7 @@ export class Tracer {
   }
 
   async #tryOnce(openingOf: (path: string) => Opening, inputs: TwoInputs): Promise<{ result: TwoFacts; controls: readonly Control[] }> {
-    const compiled = await this.#compile(openingOf, true);
+    const compiled = await this.#compile(openingOf);
     try {
       return { result: await this.#runBoth(compiled, inputs), controls: compiled.probed.controls };
     } finally {
@@ -99,17 +105,17 @@ export class Tracer {
 
   async #compileClosed(): Promise<Compiled> {
     try {
-      return await this.#compile(() => 'closed', true);
+      return await this.#compile(() => 'closed');
     } catch (error) {
       if (!isRefusal(error)) throw error;
-      const compiled = await this.#compile(() => 'closed', false);
+      const compiled = await this.#compile(() => 'closed', 'none');
       this.notes.push(`Computed constants were not read: ${error.message}`);
       return compiled;
     }
   }
 
   /** Compiles a tracing model; values that the runtime cannot measure are left out one after another. */
-  async #compile(openingOf: (path: string) => Opening, contents: boolean): Promise<Compiled> {
+  async #compile(openingOf: (path: string) => Opening, contents = this.#contents): Promise<Compiled> {
     for (;;) {
       const probed = probeModel(this.program, this.#runnable, { openingOf, contents, without: this.#unmeasurable });
       try {
@@ -128,6 +134,9 @@ export class Tracer {
     return [await run(inputs[0]), await run(inputs[1])];
   }
 }
+
+/** The advice at the end of a runtime's words does not fit a run that was only tried. */
+const brief = (words: string): string => (words.length > 180 ? `${words.slice(0, 180)} …` : words);
 
 /** What an opening leaves out. */
 const left: Readonly<Record<Opening, string>> = {

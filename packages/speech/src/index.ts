@@ -1,1 +1,3 @@
-export {};
+export type { RecurrentKind } from './recurrent.ts';
+export * from './reference-model.ts';
+export * from './weights.ts';

@@ -20,8 +20,8 @@ export interface Unit {
   readonly producers: readonly AnalysedStep[];
 }
 
-const PRODUCED = 1;
-const CONSUMED = 2;
+export const PRODUCED = 1;
+export const CONSUMED = 2;
 
 /**
  * Sets of tied elements that are units: something with parameters makes them, something reads them all, and none is frozen.
@@ -72,10 +72,11 @@ export function collectUnits(elements: Elements, lanes: readonly Balance[]): Uni
 }
 
 /** Which labels of a step are made from parameters, and which are read and gone. */
-function rolesOf(elements: Elements, step: AnalysedStep): Map<string, number> {
+export function rolesOf(elements: Elements, step: AnalysedStep): Map<string, number> {
   const roles = new Map<string, number>();
-  if (isFrozen(step.signature) || step.region || step.step.link) return roles;
   const { values } = elements.table.analysed.program;
+  // Arithmetic on weights alone makes no units; whoever applies the result does.
+  if (isFrozen(step.signature) || step.region || step.step.link || !step.outputs.some((id) => id >= 0 && values[id].tainted)) return roles;
   const seen = new Map<string, { data: boolean; parameter: boolean; out: boolean }>();
   for (const o of elements.table.occurrences(step)) {
     for (const { label } of o.factors) {

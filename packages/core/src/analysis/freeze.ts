@@ -50,6 +50,7 @@ function freezeVarying(elements: Elements, { program, trace }: AnalysedProgram):
 
 function freezeStep(elements: Elements, step: AnalysedStep, norm: NormPolicy): void {
   const { table } = elements;
+  const { values } = table.analysed.program;
   const { node } = step.step;
   const where = node.name || step.step.proto.output[0];
   if (isFrozen(step.signature)) {
@@ -63,6 +64,11 @@ function freezeStep(elements: Elements, step: AnalysedStep, norm: NormPolicy): v
   for (const [label, id] of table.labelsOf(step)) {
     if (isPosition(label)) elements.freezeAxis(id, elements.reason({ kind: 'position', where, sentence: because?.[label] ?? `${node.op} uses this axis by position` }));
     else if (norm === 'freeze' && mixed.has(label)) elements.freezeAxis(id, elements.reason({ kind: 'norm', where, sentence: `${node.op} normalises over this axis and --norm freeze was asked for` }));
+  }
+  const sources = step.inputs.filter((id) => id >= 0).map((id) => values[id]);
+  if (sources.some((v) => v.weighted) && !sources.some((v) => v.tainted)) {
+    const reason = { kind: 'operator', where, sentence: `${node.op} sums over it while computing weights from weights` } as const;
+    for (const label of contractedLabels(step)) elements.freezeAxis(table.labelOf(step, label), elements.reason(reason));
   }
   let operand: number | undefined;
   for (let entry = 0; entry < step.inputs.length + step.outputs.length; entry++) {
@@ -89,4 +95,15 @@ function freezeUnaccounted(elements: Elements, { program, trace, fills }: Analys
     const reason = elements.reason({ kind: 'operator', where: value.name, sentence: `nothing accounts for the axes of ${value.name}` });
     for (const axis of axes) elements.freezeAxis(axis, reason);
   }
+}
+
+/** Labels of more than one element that a node reads and that none of its results has: what it sums or reduces over. */
+export function contractedLabels(step: AnalysedStep): Set<string> {
+  if (isFrozen(step.signature)) return new Set();
+  const { inputs, outputs } = parseAxes(step.signature.axes);
+  const labels = (side: typeof inputs) => side.flatMap((value) => (value ?? []).flatMap((axis) => axis.flatMap((term) => term.map((f) => f.label))));
+  const out = new Set(labels(outputs));
+  const picked = new Set(Object.values(step.signature.select ?? {}).map((s) => s.of));
+  const part = new Set(inputs.flatMap((value) => (value ?? []).filter((axis) => axis.length > 1).flatMap((axis) => axis.flatMap((term) => term.map((f) => f.label)))));
+  return new Set(labels(inputs).filter((label) => !out.has(label) && !picked.has(label) && !part.has(label) && step.sizes.get(label)! > 1));
 }

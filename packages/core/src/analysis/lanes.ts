@@ -54,7 +54,7 @@ function stepLanes(step: AnalysedStep, table: AxisTable): { lanes: StepLanes; sp
       const at = o.factors.findIndex((f) => f.label === label);
       if (at > 0 && o.factors[at - 1].label === lane.label) { joint.add(o); continue; }
       if (o.factors.length > 1 && !o.factors.every((f, k) => k === at || isUpper(f.label))) continue;
-      const found = locate(step, o, lane, table, universe);
+      const found = locate(step, o, lane, universe);
       if (!found) continue;
       lanesAt.set(o, found);
       if (found.by >= 0 && o.offset === 0) specs.set(o.axis, { by: found.by, block: found.block, lanes: found.lanes.length });
@@ -89,7 +89,7 @@ function laneOfLabel(step: AnalysedStep, label: string, found: readonly Occurren
 }
 
 /** Where the lanes of a label are to be seen in the value of an occurrence: the axis that names them, and which they are. */
-function locate(step: AnalysedStep, o: Occurrence, lane: Lane, table: AxisTable, universe: (l: string) => Universe): { by: number; block: number; lanes: number[] } | undefined {
+function locate(step: AnalysedStep, o: Occurrence, lane: Lane, universe: (l: string) => Universe): { by: number; block: number; lanes: number[] } | undefined {
   const tokens = tokensOf(step, o.entry)!;
   for (let by = 0; by < tokens.length; by++) {
     if (by === o.position) continue;

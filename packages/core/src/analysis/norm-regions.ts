@@ -1,97 +1,137 @@
 import { isDefault, type Program, type Step } from '../program.ts';
 import type { Trace } from '../trace.ts';
 
-/** A normalisation written out in primitive nodes, from the first reduction to the division: `(x − mean(x)) / √(var(x) + ε)`. */
+/** A normalisation written out in primitive nodes: from the first reduction of x to the one value that everything made of it flows into. */
 export interface NormRegion {
   readonly input: number;
   readonly output: number;
   /** Axes that are normalised over, non-negative. */
   readonly axes: readonly number[];
-  /** Its nodes in order; no other node reads what they pass between them. */
+  /** Gains and offsets that are applied inside, aligned with the last axes of the input. */
+  readonly parameters: readonly number[];
+  /** Its nodes in order. */
   readonly members: readonly Step[];
 }
 
+/** Operators that a decomposed norm is made of. */
+const INSIDE = new Set(['Sub', 'Add', 'Mul', 'Div', 'Pow', 'Sqrt', 'ReduceMean', 'Reciprocal', 'Cast', 'Identity', 'Max', 'Clip', 'Abs', 'Neg']);
+const LARGEST = 20;
+
 /**
- * Finds decomposed layer norms and RMS norms: a mean over axes of x, whose region closes at one value of the shape of x that all paths lead to.
- * Cutting inside such a region would be wrong (a removed channel becomes −mean after the subtraction), so it is cut around.
+ * Finds decomposed layer norms and RMS norms, and group norms of one group written with InstanceNormalization. Cutting inside such a region
+ * would be wrong (a removed channel becomes −mean after the subtraction), so it is taken as one and cut around.
  */
 export function findNormRegions(program: Program, trace: Trace): NormRegion[] {
-  const readers = new Map<number, Step[]>();
-  for (const step of program.steps) for (const id of new Set(step.inputs)) if (id >= 0) (readers.get(id) ?? readers.set(id, []).get(id)!).push(step);
-  const leaving = new Set(program.outputs);
-  const producer = new Map(program.steps.flatMap((s) => s.outputs.map((o) => [o, s] as const)));
+  const graph = new Neighbours(program, trace);
   const taken = new Set<Step>();
   const regions: NormRegion[] = [];
   for (const step of program.steps) {
-    if (taken.has(step) || !isDefault(step.node.op === 'ReduceMean' ? step.node.domain : '-')) continue;
-    const region = growRegion(step, program, trace, readers, leaving, producer);
-    if (!region) continue;
+    if (taken.has(step) || !isDefault(step.node.domain)) continue;
+    const region = step.node.op === 'ReduceMean' ? growRegion(step, graph) : step.node.op === 'InstanceNormalization' ? reshapedNorm(step, graph) : undefined;
+    if (!region || region.members.some((member) => taken.has(member))) continue;
     for (const member of region.members) taken.add(member);
     regions.push(region);
   }
   return regions;
 }
 
-const INSIDE = new Set(['Sub', 'Add', 'Mul', 'Div', 'Pow', 'Sqrt', 'ReduceMean', 'Reciprocal', 'Cast', 'Identity', 'Max', 'Clip', 'Abs', 'Neg', 'Squeeze', 'Unsqueeze']);
-const LARGEST = 16;
+class Neighbours {
+  readonly program: Program;
+  readonly trace: Trace;
+  private readonly readers = new Map<number, Step[]>();
+  private readonly producers = new Map<number, Step>();
 
-function growRegion(
-  start: Step, program: Program, trace: Trace, readers: ReadonlyMap<number, readonly Step[]>, leaving: ReadonlySet<number>, producer: ReadonlyMap<number, Step>,
-): NormRegion | undefined {
-  let x = start.inputs[0];
-  let axes = reducedAxes(start, trace);
-  // RMS norm reduces the square of x; start from x itself.
-  const before = producer.get(x);
-  const squares = before && ((before.node.op === 'Pow' && scalar(trace, before.inputs[1]) === 2) || (before.node.op === 'Mul' && before.inputs[0] === before.inputs[1]));
-  const members = new Set<Step>([start]);
-  if (squares) { members.add(before); x = before.inputs[0]; axes = reducedAxes(start, trace); }
-  const shape = trace.runs[0].shapes[x];
-  if (!shape || !axes || axes.length === 0 || !program.values[x]?.tainted) return undefined;
-  const made = new Set<number>([x]);
-  for (const member of members) for (const o of member.outputs) made.add(o);
-  // Everything computed from inside values and scalars alone, in order.
-  for (const step of program.steps.slice(squares ? before.index + 1 : start.index + 1)) {
-    if (members.size > LARGEST) break;
-    const inside = step.inputs.some((id) => made.has(id) && id !== x) || (step.inputs.includes(x) && step.inputs.some((id) => made.has(id) && id !== x));
-    if (!inside && !readsOnlyForRegion(step, x, made, readers)) continue;
-    if (!isDefault(step.node.domain) || !INSIDE.has(step.node.op)) { if (inside) continue; else continue; }
-    if (!step.inputs.every((id) => id < 0 || made.has(id) || scalar(trace, id) !== undefined || isAxesOperand(step, id, trace))) continue;
-    if (step.node.op === 'ReduceMean' && String(reducedAxes(step, trace)) !== String(axes)) return undefined;
-    members.add(step);
-    for (const o of step.outputs) made.add(o);
-    const closed = closure([...members], x, shape, trace, readers, leaving);
-    if (closed) return { input: x, output: closed.output, axes, members: closed.members };
+  constructor(program: Program, trace: Trace) {
+    this.program = program;
+    this.trace = trace;
+    for (const step of program.steps) {
+      for (const id of new Set(step.inputs)) if (id >= 0) (this.readers.get(id) ?? this.readers.set(id, []).get(id)!).push(step);
+      for (const id of step.outputs) this.producers.set(id, step);
+    }
+  }
+
+  readersOf(id: number): readonly Step[] {
+    return this.readers.get(id) ?? [];
+  }
+
+  producerOf(id: number): Step | undefined {
+    return this.producers.get(id);
+  }
+
+  shape(id: number): readonly number[] | undefined {
+    return this.trace.runs[0].shapes[id];
+  }
+
+  isOutput(id: number): boolean {
+    return this.program.outputs.includes(id);
+  }
+
+  /** The single number that an operand is; undefined for anything else. */
+  scalar(id: number): number | undefined {
+    const values = id < 0 ? undefined : this.trace.constants.get(id)?.values;
+    return values?.length === 1 ? values[0] : undefined;
+  }
+
+  /** Weights or constants that no data flows into. */
+  isParameter(id: number): boolean {
+    return id >= 0 && !this.program.values[id].tainted;
+  }
+
+  reducedAxes(step: Step): number[] | undefined {
+    const rank = this.shape(step.inputs[0])?.length;
+    const axes = step.node.operands[1]?.constant ?? (step.inputs[1] >= 0 ? this.trace.constants.get(step.inputs[1])?.values : undefined);
+    if (rank === undefined || !axes || axes.length === 0 || step.node.attributes.keepdims === 0) return undefined;
+    return axes.map((a) => (a < 0 ? a + rank : a)).toSorted((a, b) => a - b);
+  }
+}
+
+function growRegion(start: Step, graph: Neighbours): NormRegion | undefined {
+  const square = squareBefore(start, graph);
+  const input = square ? square.inputs[0] : start.inputs[0];
+  const axes = graph.reducedAxes(start);
+  const shape = graph.shape(input);
+  if (!axes || !shape || graph.isParameter(input)) return undefined;
+  const members = square ? [square, start] : [start];
+  const made = new Set(members.flatMap((m) => m.outputs));
+  const parameters = new Set<number>();
+  let divides = false;
+  for (const step of graph.program.steps.slice(start.index + 1)) {
+    const open = [...made].filter((id) => graph.isOutput(id) || graph.readersOf(id).some((r) => !members.includes(r)));
+    const [output] = open;
+    if (divides && open.length === 1 && String(graph.shape(output)) === String(shape)) return { input, output, axes, parameters: [...parameters], members };
+    if (members.length >= LARGEST || open.some((id) => graph.isOutput(id))) return undefined;
+    if (!step.inputs.some((id) => made.has(id))) continue;
+    if (!isDefault(step.node.domain) || !INSIDE.has(step.node.op)) return undefined;
+    if (step.node.op === 'ReduceMean' && String(graph.reducedAxes(step)) !== String(axes)) return undefined;
+    for (const [k, id] of step.inputs.entries()) {
+      if (id < 0 || made.has(id) || id === input || graph.scalar(id) !== undefined || (step.node.op === 'ReduceMean' && k === 1)) continue;
+      if (!graph.isParameter(id) || (graph.shape(id) ?? graph.program.values[id].tensor?.dims)!.length > shape.length) return undefined;
+      parameters.add(id);
+    }
+    divides ||= step.node.op === 'Sqrt' || (step.node.op === 'Pow' && Math.abs(graph.scalar(step.inputs[1]) ?? 0) === 0.5);
+    members.push(step);
+    for (const id of step.outputs) made.add(id);
   }
   return undefined;
 }
 
-/** A difference or square of x that the region needs, e.g. Pow(x − mean) is reached through made values, Mul(x, x) is not. */
-const readsOnlyForRegion = (step: Step, x: number, made: ReadonlySet<number>, readers: ReadonlyMap<number, readonly Step[]>) =>
-  step.inputs[0] === x && (step.node.op === 'ReduceMean' || step.node.op === 'Mul' || step.node.op === 'Pow') && step.outputs.every((o) => (readers.get(o) ?? []).every((r) => r.inputs.some((id) => made.has(id)) || r.node.op === 'ReduceMean'));
-
-/** The region is closed when all that its nodes make is read inside, but for one value that has the shape of x. */
-function closure(members: readonly Step[], x: number, shape: readonly number[], trace: Trace, readers: ReadonlyMap<number, readonly Step[]>, leaving: ReadonlySet<number>) {
-  const inside = new Set(members);
-  const open = members.flatMap((m) => m.outputs).filter((o) => o >= 0 && (leaving.has(o) || (readers.get(o) ?? []).length === 0 || (readers.get(o) ?? []).some((r) => !inside.has(r))));
-  if (open.length !== 1) return undefined;
-  const last = members.at(-1)!;
-  if (last.outputs[0] !== open[0] || String(trace.runs[0].shapes[open[0]]) !== String(shape)) return undefined;
-  const divides = members.some((m) => m.node.op === 'Sqrt' || (m.node.op === 'Pow' && scalar(trace, m.inputs[1]) !== 2));
-  if (!divides || (last.node.op !== 'Div' && last.node.op !== 'Mul')) return undefined;
-  return { output: open[0], members: members.toSorted((a, b) => a.index - b.index), x };
+/** An RMS norm reduces the square of its input. */
+function squareBefore(start: Step, graph: Neighbours): Step | undefined {
+  const before = graph.producerOf(start.inputs[0]);
+  if (!before || !isDefault(before.node.domain) || graph.readersOf(start.inputs[0]).length !== 1) return undefined;
+  const squares = (before.node.op === 'Pow' && graph.scalar(before.inputs[1]) === 2) || (before.node.op === 'Mul' && before.inputs[0] === before.inputs[1]);
+  // The square of a difference is the variance of a layer norm, whose mean came first.
+  return squares ? before : undefined;
 }
 
-const scalar = (trace: Trace, id: number): number | undefined => {
-  const constant = id < 0 ? undefined : trace.constants.get(id);
-  return constant?.values.length === 1 ? constant.values[0] : undefined;
-};
-
-const isAxesOperand = (step: Step, id: number, trace: Trace) => ['ReduceMean', 'Squeeze', 'Unsqueeze'].includes(step.node.op) && id === step.inputs[1] && trace.constants.has(id);
-
-function reducedAxes(step: Step, trace: Trace): number[] | undefined {
-  const rank = trace.runs[0].shapes[step.inputs[0]]?.length;
-  const operand = step.node.operands[1];
-  const axes = operand?.constant ?? (step.inputs[1] >= 0 ? trace.constants.get(step.inputs[1])?.values : undefined);
-  if (rank === undefined || !axes || step.node.attributes.keepdims === 0) return undefined;
-  return axes.map((a) => (a < 0 ? a + rank : a)).toSorted((a, b) => a - b);
+/** Reshape [0, 1, -1] → InstanceNormalization → Reshape back: the statistics of all channels and positions together. */
+function reshapedNorm(step: Step, graph: Neighbours): NormRegion | undefined {
+  const before = graph.producerOf(step.inputs[0]);
+  const [after, ...others] = graph.readersOf(step.outputs[0]);
+  if (before?.node.op !== 'Reshape' || after?.node.op !== 'Reshape' || others.length > 0 || graph.isOutput(step.outputs[0])) return undefined;
+  const [input, output] = [before.inputs[0], after.outputs[0]];
+  const shape = graph.shape(input);
+  if (!shape || graph.shape(step.inputs[0])?.[1] !== 1 || graph.readersOf(step.inputs[0]).length !== 1) return undefined;
+  if (String(graph.shape(output)) !== String(shape) || graph.isParameter(input)) return undefined;
+  return { input, output, axes: shape.map((_, a) => a).slice(1), parameters: [], members: [before, step, after] };
 }

@@ -83,12 +83,18 @@ function analyseStep(step: Step, trace: Trace): AnalysedStep {
 
 function analyseRegion(region: NormRegion, trace: Trace): AnalysedStep {
   const shape = shapeIn(trace, 0, region.input)!;
-  const tokens = shape.map((_, a) => (region.axes.includes(a) ? `c${a}~` : `a${a}`)).join(' ');
-  const signature: Signature = { axes: `${tokens} -> ${tokens}` };
-  return {
-    step: region.members.at(-1)!, region, inputs: [region.input], outputs: [region.output], signature,
-    sizes: labelSizes(signature, [shape], [shapeIn(trace, 0, region.output)!]) as Map<string, number>,
-  };
+  const token = (a: number) => (region.axes.includes(a) ? `c${a}~` : `a${a}`);
+  const whole = shape.map((_, a) => token(a)).join(' ');
+  const dimsOf = (id: number) => shapeIn(trace, 0, id) ?? trace.program.values[id].tensor!.dims.map(Number);
+  const parameters = region.parameters.map((id) => {
+    const dims = dimsOf(id);
+    return dims.map((n, a) => (n === shape[a + shape.length - dims.length] ? token(a + shape.length - dims.length) : '1')).join(' ');
+  });
+  const signature: Signature = { axes: `${[whole, ...parameters].join(', ')} -> ${whole}` };
+  const inputs = [region.input, ...region.parameters];
+  const sizes = labelSizes(signature, inputs.map(dimsOf), [shapeIn(trace, 0, region.output)!]);
+  const base = { step: region.members.at(-1)!, region, inputs, outputs: [region.output] };
+  return typeof sizes === 'string' ? { ...base, signature: frozen(`a norm in parts whose shapes disagree: ${sizes}`), sizes: new Map() } : { ...base, signature, sizes };
 }
 
 function analyseLink(step: Step, trace: Trace): AnalysedStep[] {

@@ -53,6 +53,12 @@ const convolutionRule = ({ weight = 1, channelsLast = false, rest }: Convolution
   return { axes, sizes: c.sizes, macs: `n ${c.macs} ${K} ${T}`, restates: c.restates, because: explain(axes, { S: slides, T: slides, K: taps }) };
 };
 
+/** Data, scale, zero point; weight, scale, zero point; scale and zero point of the result; bias. */
+const quantisedConvolution: ConvolutionForm = {
+  weight: 3,
+  rest: ({ inputs }, out) => ({ ...Object.fromEntries([1, 2, 6, 7].map((k) => [k, perAxis(inputs[k], '')])), 4: perAxis(inputs[4], out), 5: perAxis(inputs[5], out), 8: out }),
+};
+
 /** Conv, and Conv with an activation and an addend fused into it. */
 const floatConvolution: ConvolutionForm = { rest: (_, out, y) => ({ 2: out, 3: y }) };
 
@@ -105,10 +111,7 @@ export const contraction = {
   /** The zero point of the weight may be one for each output channel. Spec: ConvInteger-10. */
   ConvInteger: convolutionRule({ rest: (node, out) => ({ 2: perAxis(node.inputs[2], ''), 3: perAxis(node.inputs[3], out) }) }),
   /** Scale and zero point of the weight may be one for each output channel. Spec: QLinearConv-10. */
-  QLinearConv: convolutionRule({
-    weight: 3,
-    rest: ({ inputs }, out) => ({ ...Object.fromEntries([1, 2, 6, 7].map((k) => [k, perAxis(inputs[k], '')])), 4: perAxis(inputs[4], out), 5: perAxis(inputs[5], out), 8: out }),
-  }),
+  QLinearConv: convolutionRule(quantisedConvolution),
   /** y[n,(g o),s·S+d·K−p] += x[n,(g i),S] · w[(g i),o,K]: every input position meets every tap. Spec: ConvTranspose-11. */
   ConvTranspose: (node) => {
     const x = node.inputs[0]!;
@@ -150,6 +153,7 @@ export const contribContraction = {
   FusedConv: convolutionRule(floatConvolution),
   NhwcConv: convolutionRule({ ...floatConvolution, channelsLast: true }),
   NhwcFusedConv: convolutionRule({ ...floatConvolution, channelsLast: true }),
+  QLinearConv: convolutionRule(quantisedConvolution),
   FusedGemm: productRule(0, 1, { 2: 'y' }),
   FusedMatMul: (node) => (integer(node, 'transBatchA', 0) || integer(node, 'transBatchB', 0)
     ? frozen('it moves batch axes into the matrix')

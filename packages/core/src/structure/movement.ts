@@ -6,7 +6,7 @@ import { axisOf, frozen, letters, type Frozen, type NodeView, type Signature, ty
 /** An axis that is the sum of the pieces' axes, all other axes shared. */
 const joined = (rank: number, axis: number, pieces: readonly string[]) => {
   const shared = letters(rank);
-  return { whole: shared.with(axis, `(${pieces.join('+')})`).join(' '), piece: (k: number) => shared.with(axis, pieces[k]).join(' ') };
+  return { whole: shared.with(axis, pieces.length > 1 ? `(${pieces.join('+')})` : pieces[0]).join(' '), piece: (k: number) => shared.with(axis, pieces[k]).join(' ') };
 };
 
 /** Axes of one that the operand lists come or go; the others keep their order. */

@@ -50,7 +50,7 @@ class Digits {
   tokens(span: Span, side: 'input' | 'output'): string[] {
     const within = this.#shared.filter((s) => divides(span.inner, s) && divides(s, span.outer) && !same(s, span.inner) && !same(s, span.outer));
     const borders = [span.inner, ...within, span.outer];
-    return borders.slice(1).map((outer, k) => this.#label(borders[k], outer, span, side)).reverse();
+    return borders.slice(1).map((outer, k) => this.#label(borders[k], outer, span, side)).toReversed();
   }
 
   #label(inner: Sizes, outer: Sizes, span: Span, side: 'input' | 'output'): string {

@@ -1,5 +1,6 @@
 import type { ContribOperatorName, OperatorName } from '@coppice/graph';
-import { attention, contribAttention } from './attention.ts';
+import { attention } from './attention.ts';
+import { contribAttention } from './contrib-attention.ts';
 import { contraction, contribContraction } from './contraction.ts';
 import { creation } from './creation.ts';
 import { contribElementwise, elementwise } from './elementwise.ts';

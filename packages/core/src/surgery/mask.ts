@@ -1,5 +1,5 @@
-import { dataTypeOf, makeNode, type Model } from '@coppice/graph';
-import { isFrozen } from '../analysis/steps.ts';
+import { dataTypeOf, makeNode, tensorBytes, withFields, type Model } from '@coppice/graph';
+import { isFrozen, type AnalysedStep } from '../analysis/steps.ts';
 import type { Units } from '../analysis/units.ts';
 import { GraphEdits } from './edits.ts';
 import { Kept } from './kept.ts';
@@ -72,9 +72,29 @@ export function maskModel(units: Units, removed: Iterable<number>): Model {
         edits.setInput(proto, 2, name);
       }
     }
+    if (step.step.node.op === 'DynamicQuantizeLSTM') maskQuantisedRecurrence(units, step, kept, edits);
   }
   maskInputs(units, kept, edits, wrap);
   return edits.apply();
+}
+
+/** The recurrent matrix [direction, hidden, 4·hidden] in 8 bits: rows of removed units become the zero point. The runtime wants it as a literal. */
+function maskQuantisedRecurrence(units: Units, step: AnalysedStep, kept: Kept, edits: GraphEdits): void {
+  const { program } = units.analysed;
+  const { table } = units.elements;
+  const [r, zeroPoint] = [program.values[step.inputs[2]], program.values[step.inputs[11]]];
+  const axis = table.axisOf(r.id, 1);
+  if (!r.tensor || !kept.isCut(axis)) return;
+  const zero = zeroPoint?.tensor ? tensorBytes(program.model, zeroPoint.tensor)[0] : 0;
+  const [directions, hidden, width] = r.tensor.dims.map(Number);
+  const bytes = new Uint8Array(tensorBytes(program.model, r.tensor));
+  const laned = table.laneSpecs.has(axis);
+  for (let row = 0; row < directions * hidden; row++) {
+    if (!kept.has(axis, laned ? row : row % hidden)) bytes.fill(zero, row * width, (row + 1) * width);
+  }
+  const name = edits.fresh(`${r.name}/masked`);
+  edits.addTensor(withFields(r.tensor, { name, rawData: bytes, int32Data: [] }));
+  edits.setInput(step.step.proto, 2, name);
 }
 
 /** A released graph input: whoever reads it sees the removed elements as zero. */

@@ -1,4 +1,4 @@
-import { makeNode, withFields, type NodeProto } from '@coppice/graph';
+import { dataTypes, float, makeNode } from '@coppice/graph';
 import { isFrozen, type AnalysedStep } from '../analysis/steps.ts';
 import { axisOf, parseAxes } from '../structure/signature.ts';
 import type { Restatement } from '../structure/signature.ts';
@@ -16,7 +16,7 @@ export function restate(step: AnalysedStep, kept: Kept, edits: GraphEdits, opset
     else restateSlice(step, restatement, kept, edits, opset);
   }
   for (const { label, attribute, value } of step.signature.pins ?? []) {
-    if (kept.isCut(kept.elements.table.labelOf(step, label))) edits.setAttribute(step.step.proto, attribute, { float: value });
+    if (kept.isCut(kept.elements.table.labelOf(step, label))) edits.setAttribute(step.step.proto, attribute, float(value));
   }
 }
 
@@ -32,17 +32,15 @@ function restateAttribute(step: AnalysedStep, { attribute, is }: Of<'attribute'>
 export const contentsOf = (step: AnalysedStep, operand: number): readonly number[] | undefined => step.view?.constants[operand];
 
 /** Writes new contents of an operand at the place where the file has it: an input or an attribute. */
-function writeOperand(step: AnalysedStep, operand: number, values: readonly number[], edits: GraphEdits, attributeWhenAbsent?: string, dims?: readonly number[]): void {
+function writeOperand(step: AnalysedStep, operand: number, values: readonly number[], kept: Kept, edits: GraphEdits, attributeWhenAbsent?: string, dims?: readonly number[]): void {
   const { proto, node } = step.step;
   const source = node.operands[operand]?.source ?? (attributeWhenAbsent ? { kind: 'attribute' as const, name: attributeWhenAbsent } : { kind: 'input' as const, index: operand });
   if (source.kind === 'attribute') edits.setAttribute(proto, source.name, [...values]);
   else {
-    const type = elementTypeOf(step, operand);
+    const type = kept.elements.table.analysed.program.values[step.inputs[operand]]?.elementType === dataTypes.int32 ? 'int32' : 'int64';
     edits.setInput(proto, source.index, edits.addConstant(`${proto.output[0]}/${node.op.toLowerCase()}_${operand}`, type, dims ?? [values.length], values));
   }
 }
-
-const elementTypeOf = (step: AnalysedStep, operand: number): 'int64' | 'int32' => (step.inputs[operand] >= 0 && step.operandTypes?.[operand] === 6 ? 'int32' : 'int64');
 
 /** Split sizes, pads: one expression for each entry. */
 function restateSizes(step: AnalysedStep, { operand, are }: Of<'are'>, kept: Kept, edits: GraphEdits, opset: number): void {
@@ -52,7 +50,7 @@ function restateSizes(step: AnalysedStep, { operand, are }: Of<'are'>, kept: Kep
   if (!changed) return;
   const values = are.map((expression, k) => (expression === undefined ? (before?.[k] ?? 0) : kept.evaluate(step, expression)));
   const splitsByAttribute = step.step.node.op === 'Split' && opset < 13;
-  writeOperand(step, operand, values, edits, splitsByAttribute ? 'split' : undefined);
+  writeOperand(step, operand, values, kept, edits, splitsByAttribute ? 'split' : undefined);
   if (step.step.node.op === 'Split') edits.setAttribute(step.step.proto, 'num_outputs', undefined);
 }
 
@@ -68,7 +66,7 @@ function restateShape(step: AnalysedStep, { operand, shapeOfOutput }: Of<'shapeO
       const axis = axes[k + shift];
       return axis !== undefined && v === table.lengths[axis] ? kept.length(axis) : v;
     });
-    if (values.some((v, k) => v !== contents[k])) writeOperand(step, operand, values, edits);
+    if (values.some((v, k) => v !== contents[k])) writeOperand(step, operand, values, kept, edits);
     return;
   }
   const source = step.step.node.operands[operand]?.source;
@@ -99,7 +97,7 @@ function restateIndices(step: AnalysedStep, { operand, indicesInto, selected }: 
   const { at } = step.signature.select![selected];
   const values = kept.indices(picked).map((k) => place.get(at[k])!);
   const scalar = step.view?.inputs[operand]?.length === 0;
-  writeOperand(step, operand, values, edits, undefined, scalar ? [] : [values.length]);
+  writeOperand(step, operand, values, kept, edits, undefined, scalar ? [] : [values.length]);
 }
 
 /** Slice along a pruned axis: bounds that pick the kept ones of what was picked; a Gather where they no longer lie evenly. */
@@ -117,14 +115,14 @@ function restateSlice(step: AnalysedStep, { slice, of, entry }: Of<'slice'>, kep
   if (even && starts && ends) {
     const steps = contentsOf(step, 4) ?? starts.map(() => 1);
     const last = positions.at(-1)!;
-    writeOperand(step, 1, starts.with(entry, positions[0]), edits);
-    writeOperand(step, 2, ends.with(entry, step_ > 0 ? last + 1 : last - 1 < 0 ? -2147483648 : last - 1), edits);
-    if (steps[entry] !== step_ && opset >= 10) writeOperand(step, 4, steps.with(entry, step_), edits);
+    writeOperand(step, 1, starts.with(entry, positions[0]), kept, edits);
+    writeOperand(step, 2, ends.with(entry, step_ > 0 ? last + 1 : last - 1 < 0 ? -2147483648 : last - 1), kept, edits);
+    if (steps[entry] !== step_ && opset >= 10) writeOperand(step, 4, steps.with(entry, step_), kept, edits);
     return;
   }
   const { proto } = step.step;
   const indices = edits.addConstant(`${proto.output[0]}/indices`, 'int64', [positions.length], positions);
-  edits.replaceNode(proto, withFields(makeNode({ op: 'Gather', name: proto.name, inputs: [edits.inputOf(proto, 0), indices], outputs: [...proto.output], attributes: { axis } }), {}) as NodeProto);
+  edits.replaceNode(proto, makeNode({ op: 'Gather', name: proto.name, inputs: [edits.inputOf(proto, 0), indices], outputs: [...proto.output], attributes: { axis } }));
 }
 
 function axisOfSlice(step: AnalysedStep, entry: number): number {

@@ -1,0 +1,148 @@
+import { CoppiceError, dataTypeOf, elementBits, graphOf, toFloat32, type DataType, type Model, type Tensor } from '@coppice/graph';
+import type { Units } from './analysis/units.ts';
+import type { Backend, NamedTensors } from './backend.ts';
+import { compress } from './surgery/compress.ts';
+import { axisCuts } from './surgery/cut.ts';
+import { Kept } from './surgery/kept.ts';
+import { maskModel } from './surgery/mask.ts';
+
+/** How the largest difference of one output compares with what its type allows. */
+export interface OutputDifference {
+  readonly output: string;
+  readonly dtype: DataType;
+  /** Largest |slim − masked|. */
+  readonly absolute: number;
+  /** The same over the largest |masked| (plus 0.01). */
+  readonly relative: number;
+  readonly tolerance: number;
+  readonly finite: boolean;
+}
+
+export interface Verdict {
+  readonly equal: boolean;
+  /** `exact`: the same function up to rounding. `to a norm`: norms run on the kept width (`--norm shrink`), so the slim model differs there by design. */
+  readonly kind: 'exact' | 'to a norm';
+  readonly runs: number;
+  readonly worst: OutputDifference;
+  readonly differences: readonly OutputDifference[];
+}
+
+export interface VerifyOptions {
+  /** Inputs to compare on, whole (not narrowed). Default: those of the trace. */
+  readonly inputs?: readonly NamedTensors[];
+  /** Overrides the tolerance that follows from the element types. */
+  readonly tolerance?: number;
+}
+
+/** What counts as small in an output: probabilities near zero are still computed from values near one. */
+const SMALL = 0.01;
+
+/** Relative tolerance by element type: rounding over some hundred layers, and the steps of quantised arithmetic. */
+const TOLERANCE: Partial<Record<DataType, number>> = { float32: 1e-4, float16: 1e-2, bfloat16: 5e-2, float64: 1e-9 };
+const DYNAMIC = new Set(['DynamicQuantizeLSTM', 'DynamicQuantizeLinear', 'DynamicQuantizeMatMul', 'QuantizeLinear']);
+
+/** The tolerance for a model: that of its coarsest arithmetic. Quantisation to 8 bits may fall on the other side of a rounding. */
+export function toleranceOf(units: Units): number {
+  const { program } = units.analysed;
+  let tolerance = TOLERANCE.float32!;
+  for (const { elementType, tainted } of program.values) if (tainted && elementType) tolerance = Math.max(tolerance, TOLERANCE[dataTypeOf(elementType)] ?? 0);
+  if (program.steps.some(({ node }) => DYNAMIC.has(node.op))) tolerance = Math.max(tolerance, 2e-2);
+  return tolerance;
+}
+
+/**
+ * Runs the masked original and the slim model on the same inputs and compares all outputs.
+ * NaN, infinities and outputs of another shape are differences.
+ * @throws CoppiceError `COPPICE_BACKEND_REFUSED`, `COPPICE_BACKEND_RUN`
+ */
+export async function verifyCut(units: Units, removed: readonly number[], slim: Model, backend: Backend, options: VerifyOptions = {}): Promise<Verdict> {
+  const tolerance = options.tolerance ?? toleranceOf(units);
+  const kept = new Kept(units, removed);
+  const inputs = options.inputs ?? units.analysed.trace.runs.map((run) => run.inputs);
+  const masked = await backend.compile(maskModel(units, removed), { optimise: 'none' });
+  const worst = new Map<string, OutputDifference>();
+  try {
+    const cut = await backend.compile(slim, { optimise: 'none' });
+    try {
+      for (const whole of inputs) {
+        const expected = await masked.run(whole);
+        const got = await cut.run(narrowInputs(units, kept, whole));
+        for (const { name } of graphOf(units.analysed.program.model).output) {
+          const difference = compareTensors(name, got[name], narrow(units, kept, name, expected[name], 'output'), tolerance);
+          const before = worst.get(name);
+          if (!before || !(difference.relative <= before.relative)) worst.set(name, difference);
+        }
+      }
+    } finally {
+      await cut.dispose();
+    }
+  } finally {
+    await masked.dispose();
+  }
+  const differences = [...worst.values()];
+  return {
+    equal: differences.every((d) => d.finite && d.relative <= d.tolerance),
+    kind: units.options.norm === 'shrink' ? 'to a norm' : 'exact',
+    runs: inputs.length,
+    worst: differences.toSorted((a, b) => Number(a.finite) - Number(b.finite) || b.relative - a.relative)[0],
+    differences,
+  };
+}
+
+/** What a slim model takes where the original takes `inputs`: released states lose the elements of removed units. */
+export const narrowInputs = (units: Units, kept: Kept, inputs: NamedTensors): NamedTensors =>
+  Object.fromEntries(Object.entries(inputs).map(([name, tensor]) => [name, narrow(units, kept, name, tensor, 'input')]));
+
+function narrow(units: Units, kept: Kept, name: string, tensor: Tensor, side: 'input' | 'output'): Tensor {
+  const { program } = units.analysed;
+  const id = (side === 'input' ? program.inputs : program.outputs).find((v) => program.values[v].name === name);
+  const cuts = id === undefined ? [] : axisCuts(units, id, kept);
+  if (cuts.length === 0 || Array.isArray(tensor.data)) return tensor;
+  const data = tensor.data as Exclude<Tensor['data'], readonly string[]>;
+  const bytes = compress(new Uint8Array(data.buffer, data.byteOffset, data.byteLength), tensor.dims, elementBits(tensor.dtype) / 8, cuts);
+  const dims = tensor.dims.map((n, a) => cuts.find((c) => c.axis === a)?.indices[0].length ?? n);
+  const ArrayType = data.constructor as new (buffer: ArrayBufferLike) => typeof data;
+  return { dtype: tensor.dtype, dims, data: new ArrayType(bytes.buffer) };
+}
+
+/** The largest difference of two tensors; infinite where they cannot be compared. */
+export function compareTensors(output: string, got: Tensor | undefined, expected: Tensor, tolerance: number): OutputDifference {
+  const base = { output, dtype: expected.dtype, tolerance };
+  if (!got || got.dims.length !== expected.dims.length || got.dims.some((n, a) => n !== expected.dims[a])) return { ...base, absolute: Infinity, relative: Infinity, finite: false };
+  if (Array.isArray(expected.data)) {
+    const same = expected.data.every((text, k) => text === (got.data as readonly string[])[k]);
+    return { ...base, absolute: same ? 0 : Infinity, relative: same ? 0 : Infinity, finite: true };
+  }
+  const [a, b] = [numbers(got), numbers(expected)];
+  let absolute = 0;
+  let scale = 0;
+  let finite = true;
+  for (let k = 0; k < a.length; k++) {
+    if (!Number.isFinite(a[k]) || !Number.isFinite(b[k])) {
+      // Both infinite alike is what masked attention scores look like; NaN never is.
+      if (a[k] === b[k]) continue;
+      finite = false;
+      continue;
+    }
+    absolute = Math.max(absolute, Math.abs(a[k] - b[k]));
+    scale = Math.max(scale, Math.abs(b[k]));
+  }
+  return { ...base, absolute, relative: absolute / (scale + SMALL), finite };
+}
+
+function numbers(tensor: Tensor): ArrayLike<number> {
+  if (tensor.dtype === 'float16' || tensor.dtype === 'bfloat16') return toFloat32(tensor);
+  if (tensor.dtype === 'int64' || tensor.dtype === 'uint64') return Float64Array.from(tensor.data as BigInt64Array, Number);
+  return tensor.data as ArrayLike<number>;
+}
+
+/** @throws CoppiceError `COPPICE_VERIFY_FAILED` when a verdict is negative */
+export function assertEqual(verdict: Verdict): void {
+  if (verdict.equal) return;
+  const { output, relative, tolerance, finite } = verdict.worst;
+  throw new CoppiceError(
+    'COPPICE_VERIFY_FAILED',
+    `The slim model is wrong: output '${output}' ${finite ? `differs from the masked original by ${relative.toExponential(1)} of its scale, over the tolerance ${tolerance}` : 'has another shape or values that are not finite'}. ` +
+    'Nothing was written. This is a defect of Coppice: please report the model, or leave the groups concerned out with --skip.',
+  );
+}
