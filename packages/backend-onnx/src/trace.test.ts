@@ -82,6 +82,28 @@ describe('traceModel', () => {
     for (const name of ['length', 'shape', 'negated', 'mask', 'w', 'hash']) expect(constantOf(trace, name), name).toBeUndefined();
   });
 
+  it('makes large weights up instead of handing them over, and then takes nothing computed from them for a constant', async () => {
+    const [inner, outer] = [1000, 8200];
+    const model = makeModel({
+      opset: 17,
+      graph: {
+        inputs: [makeValueInfo('x', 'float32', ['batch', 'time', inner])], outputs: [makeValueInfo('y', 'float32')],
+        nodes: nodes(
+          { op: 'MatMul', inputs: ['x', 'w'], outputs: ['y'] }, { op: 'ReduceMax', inputs: ['w'], outputs: ['top'], attributes: { keepdims: 0 } },
+          { op: 'Shape', inputs: ['w'], outputs: ['shape'] },
+        ),
+        initializers: [makeInitializer('w', 'float32', [inner, outer], new Float32Array(inner * outer))],
+      },
+    });
+    let handed = 0;
+    const trace = await traceModel(model, { ...backend, compile: (m, o) => { handed = m.proto.graph!.initializer.reduce((sum, t) => sum + t.rawData.byteLength, 0); return backend.compile(m, o); } });
+    expect(handed).toBeLessThan(1000);
+    expect(shapesOf(trace, 'y')).toEqual([[2, 50, outer], [3, 83, outer]]);
+    expect(shapesOf(trace, 'w')).toEqual([[inner, outer], [inner, outer]]);
+    expect(constantOf(trace, 'shape')).toEqual([inner, outer]);
+    expect(constantOf(trace, 'top')).toBeUndefined();
+  });
+
   describe('with control flow', () => {
     const ifModel = (thenOp: NodeParts): Model => makeModel({
       opset: 17,

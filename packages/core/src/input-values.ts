@@ -2,7 +2,7 @@ import { CoppiceError, elementCount, fromFloat32, newTensorData, type DataType, 
 import type { NamedTensors } from './backend.ts';
 import { kindsOf, type RunSizes } from './input-sizes.ts';
 import { isFloat, isInteger, isLength, sizeKey, type InputSpec } from './inputs.ts';
-import { randomFrom, type Random } from './random.ts';
+import { createRandom, type Random } from './random.ts';
 
 const SAMPLE_RATE = /^(sr|fs|(sample|sampling)_?rate(_hz)?)$/i;
 const MASK = /mask/i;
@@ -21,7 +21,7 @@ export function makeInputs(specs: readonly InputSpec[], sizes: RunSizes, seed: n
       throw new CoppiceError('COPPICE_TRACE_FAILED', `No default can be made for the input '${spec.name}': ${why}. Give one with --input ${spec.name}=file.npy.`);
     }
     const dims = sizedDims(spec, sizes);
-    const data = fill(spec, dims, randomFrom(`${seed}/${spec.name}`), specs, sizes);
+    const data = fill(spec, dims, createRandom(`${seed}/${spec.name}`), specs, sizes);
     return [spec.name, { dtype: spec.dtype, dims, data } satisfies Tensor];
   }));
 }

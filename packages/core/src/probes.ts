@@ -120,7 +120,7 @@ export function probeModel(program: Program, runnable: Model, options: ProbeOpti
       if (opening === 'closed') place.into.nodes.push(renamedNode(node, place.rename));
       else if (node.opType === 'If') putBranches(node, scope, place, opening);
       else putLoop(node, scope, { ...place, contents: place.contents && opening === 'all' });
-      if (!(node.opType === 'Constant' && isDefault(node.domain))) for (const name of node.output) if (name !== '') measure(scope, name, place);
+      for (const name of node.output) if (name !== '') measure(scope, name, place);
     }
   };
 

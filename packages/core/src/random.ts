@@ -15,7 +15,7 @@ export interface Random {
  * its state filled by SplitMix32 from a hash of the seed. A number and its decimal text are the same seed; texts such as
  * `7/weights` give independent streams. Not for secrets.
  */
-export function randomFrom(seed: number | string): Random {
+export function createRandom(seed: number | string): Random {
   const word = xoshiro128(hash(String(seed)));
   const uniform = (): number => ((word() >>> 5) * 0x4000000 + (word() >>> 6)) / 0x20000000000000;
   const integer = (below: number): number => Math.floor(uniform() * below);

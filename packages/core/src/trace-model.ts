@@ -1,20 +1,28 @@
-import type { Model } from '@coppice/graph';
+import { inlineFunctions, type Model } from '@coppice/graph';
 import { bakeWeights } from './bake.ts';
 import type { Backend } from './backend.ts';
+import { decideIfs } from './decide-ifs.ts';
 import { traceModel as traceOnce, type Trace, type TraceOptions } from './trace.ts';
 
-/** A trace, and which weights had to be computed beforehand. */
+/** A trace, and what had to be simplified in the model so that it can be analysed. */
 export interface PreparedTrace extends Trace {
   /** Values that became initializers because the graph computes them with a reduction over weights (weight norm). */
   readonly baked: readonly string[];
+  /** If nodes that always take the same branch and were replaced by it. */
+  readonly decided: readonly string[];
 }
 
 /**
- * Runs a model twice to learn its shapes and constants, with weights that are reduced from weights computed first.
+ * Runs a model twice to learn its shapes and constants. What stands in the way of the analysis is simplified, the function staying
+ * the same: local functions are inlined, Ifs that never change their branch are replaced by it, weights reduced from weights are computed.
+ * `trace.program.model` is the model that all later steps work on.
  * @throws CoppiceError `COPPICE_TRACE_FAILED` when no inputs work; whatever the backend throws
  */
 export async function traceModel(model: Model, backend: Backend, options: TraceOptions = {}): Promise<PreparedTrace> {
-  const trace = await traceOnce(model, backend, options);
-  const { model: computed, baked } = await bakeWeights(trace, backend);
-  return baked.length === 0 ? { ...trace, baked } : { ...(await traceOnce(computed, backend, options)), baked };
+  let trace = await traceOnce(inlineFunctions(model), backend, options);
+  const ifs = decideIfs(trace);
+  if (ifs.decided.length > 0) trace = await traceOnce(ifs.model, backend, options);
+  const weights = await bakeWeights(trace, backend);
+  if (weights.baked.length > 0) trace = await traceOnce(weights.model, backend, options);
+  return { ...trace, baked: weights.baked, decided: ifs.decided };
 }

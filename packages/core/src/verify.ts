@@ -1,10 +1,14 @@
 import { CoppiceError, dataTypeOf, elementBits, graphOf, toFloat32, type DataType, type Model, type Tensor } from '@coppice/graph';
 import type { Units } from './analysis/units.ts';
 import type { Backend, NamedTensors } from './backend.ts';
+import { kindsOf } from './input-sizes.ts';
+import { makeInputs } from './input-values.ts';
+import { describeInputs } from './inputs.ts';
 import { compress } from './surgery/compress.ts';
 import { axisCuts } from './surgery/cut.ts';
 import { Kept } from './surgery/kept.ts';
 import { maskModel } from './surgery/mask.ts';
+import type { Trace } from './trace.ts';
 
 /** How the largest difference of one output compares with what its type allows. */
 export interface OutputDifference {
@@ -87,6 +91,50 @@ export async function verifyCut(units: Units, removed: readonly number[], slim: 
     worst: differences.toSorted((a, b) => Number(a.finite) - Number(b.finite) || b.relative - a.relative)[0],
     differences,
   };
+}
+
+/**
+ * Inputs to compare on: fresh random ones in the sizes of both tracing runs, and with a batch of one, which a trace leaves out
+ * and a deployed model mostly sees.
+ * @param seeds one set of inputs each, in turn for each of the sizes
+ */
+export function verificationInputs(trace: Trace, seeds: readonly (number | string)[] = ['verify']): NamedTensors[] {
+  const specs = describeInputs(trace.program.model);
+  const batches = [...kindsOf(specs)].flatMap(([key, kind]) => (kind === 'batch' ? [key] : []));
+  const single = { ...trace.sizes[0], ...Object.fromEntries(batches.map((key) => [key, 1])) };
+  const sizes = [...trace.sizes, ...(batches.length > 0 ? [single] : [])];
+  return seeds.flatMap((seed) => sizes.map((size, k) => makeInputs(specs, size, `${seed}/${k}`)));
+}
+
+/**
+ * Runs the model as it was read and the one that was prepared for analysis (Ifs decided, weights computed) on the same inputs.
+ * Inputs that the original itself refuses are left out.
+ * @returns the largest difference of each output; empty when nothing was prepared
+ */
+export async function verifyPreparation(original: Model, trace: Trace, backend: Backend, inputs: readonly NamedTensors[], tolerance = TOLERANCE.float32!): Promise<OutputDifference[]> {
+  if (original.proto === trace.program.model.proto) return [];
+  const before = await backend.compile(original, { optimise: 'none' });
+  const worst = new Map<string, OutputDifference>();
+  try {
+    const after = await backend.compile(trace.program.model, { optimise: 'none' });
+    try {
+      for (const input of inputs) {
+        const expected = await before.run(input).catch(() => undefined);
+        if (!expected) continue;
+        const got = await after.run(input);
+        for (const [name, tensor] of Object.entries(expected)) {
+          const difference = compareTensors(name, got[name], tensor, tolerance);
+          const known = worst.get(name);
+          if (!known || !(difference.relative <= known.relative)) worst.set(name, difference);
+        }
+      }
+    } finally {
+      await after.dispose();
+    }
+  } finally {
+    await before.dispose();
+  }
+  return [...worst.values()];
 }
 
 /** What a slim model takes where the original takes `inputs`: released states lose the elements of removed units. */

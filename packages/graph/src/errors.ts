@@ -14,6 +14,7 @@ export class CoppiceError extends Error {
 
 /** Every code that Coppice throws, with the one line that `docs/errors.md` shows for it. */
 export const errorCodes = {
+  COPPICE_ARGUMENT_INVALID: 'The command line is not understood: an unknown command or option, or a value that does not fit it.',
   COPPICE_FILE_NOT_FOUND: 'A file that was named does not exist or cannot be read.',
   COPPICE_FILE_EXISTS: 'The output file exists already; pass --force to replace it.',
   COPPICE_FILE_WRITE: 'An output file could not be written; nothing was left behind.',

@@ -1,1 +1,1 @@
-export {};
+export { describeScorer } from './scorer.ts';

@@ -1,5 +1,6 @@
 import type { Balance } from './balance.ts';
 import type { Elements } from './elements.ts';
+import { isPosition } from '../structure/signature.ts';
 import { isFrozen, type AnalysedStep } from './steps.ts';
 
 /** Elements of one axis of one initializer, in the coordinates of the original file. `at` narrows the slice to one index of other axes. */
@@ -78,17 +79,24 @@ export function rolesOf(elements: Elements, step: AnalysedStep): Map<string, num
   // Arithmetic on weights alone makes no units; whoever applies the result does.
   if (isFrozen(step.signature) || step.region || step.step.link || !step.outputs.some((id) => id >= 0 && values[id].tainted)) return roles;
   const seen = new Map<string, { data: boolean; parameter: boolean; out: boolean }>();
+  const parameters = new Map<number, Set<string>>();
   for (const o of elements.table.occurrences(step)) {
     for (const { label } of o.factors) {
       const s = seen.get(label) ?? seen.set(label, { data: false, parameter: false, out: false }).get(label)!;
       if (o.entry >= step.inputs.length) s.out = true;
       else if (values[step.inputs[o.entry]].tainted) s.data = true;
-      else s.parameter = true;
+      else {
+        s.parameter = true;
+        (parameters.get(o.entry) ?? parameters.set(o.entry, new Set()).get(o.entry)!).add(label);
+      }
     }
   }
+  const isRead = (label: string) => !isPosition(label) && seen.get(label)!.data && !seen.get(label)!.out;
+  // A recurrent layer makes its hidden units although their initial state is data: some weight leads to them from what is read.
+  const isMade = (label: string) => [...parameters.values()].some((labels) => labels.has(label) && [...labels].some(isRead));
   for (const [label, { data, parameter, out }] of seen) {
-    if (out && parameter && !data) roles.set(label, PRODUCED);
-    else if (data && !out) roles.set(label, CONSUMED);
+    if (out && parameter && (!data || isMade(label))) roles.set(label, PRODUCED);
+    else if (isRead(label)) roles.set(label, CONSUMED);
   }
   return roles;
 }

@@ -1,11 +1,9 @@
 import { schemaOf } from '@coppice/graph';
-import type { Occurrence } from '../analysis/axis-table.ts';
-import { tokensOf } from '../analysis/axis-table.ts';
+import { tokensOf, type Occurrence } from '../analysis/axis-table.ts';
 import { CONSUMED, PRODUCED, rolesOf } from '../analysis/collect.ts';
-import type { AnalysedStep } from '../analysis/steps.ts';
+import { isFrozen, type AnalysedStep } from '../analysis/steps.ts';
 import type { Units } from '../analysis/units.ts';
 import type { SlicePlace } from '../scorer.ts';
-import { isFrozen } from '../analysis/steps.ts';
 import { isPosition } from '../structure/signature.ts';
 
 /** What the model does with some elements of an axis of an initializer. */
@@ -83,10 +81,7 @@ export class Uses {
   }
 
   #use(step: AnalysedStep, o: Occurrence, role: Use['role']): Use {
-    const { op, domain } = step.step.node;
-    const names = schemaOf(domain, op)?.inputs ?? [];
-    const operand = names[Math.min(o.entry, names.length - 1)]?.replace(/\?$|\.\.\.$/, '') ?? '';
-    return { role, operator: op, operand, step, label: carrierOf(o).label };
+    return { role, ...operandName(step, o.entry), step, label: carrierOf(o).label };
   }
 
   #roleOf(step: AnalysedStep, o: Occurrence): Use['role'] {
@@ -103,6 +98,12 @@ export class Uses {
     const select = isFrozen(step.signature) ? {} : (step.signature.select ?? {});
     return occurrences.some((o) => o.entry >= step.inputs.length && o.size > 1 && o.factors.every(({ label }) => !own.has(label) && !own.has(select[label]?.of)) && !isSummand(step, o));
   }
+}
+
+/** An input of a step as the specification calls it. */
+export function operandName({ step: { node } }: AnalysedStep, entry: number): { operator: string; operand: string } {
+  const names = schemaOf(node.domain, node.op)?.inputs ?? [];
+  return { operator: node.op, operand: names[Math.min(entry, names.length - 1)]?.replace(/\?$|\.\.\.$/, '') ?? '' };
 }
 
 /** The factor that can carry units, or the last one. */

@@ -1,6 +1,6 @@
 import { agree, explain, integer, notation, sizesOf } from './node-view.ts';
 import type { StandardRows } from './rows.ts';
-import { letters, type NodeView, type Restatement, type Shape, type Signature } from './signature.ts';
+import type { NodeView, Restatement, Shape, Signature } from './signature.ts';
 
 /** Why axes of an attention stay: the sequence, and query heads that share a key and value. */
 export const attentionPositions = {
@@ -17,6 +17,10 @@ export function maskAxes(node: NodeView, input: number, tokens: readonly string[
     return agree(own, sizes.map((run) => run[at])) ? tokens[at] : own.every((n) => n === 1) ? '1' : `M${a}`;
   }).join(' ');
 }
+
+/** Positions of an operand that nothing else shares; its first axis may be the batch. */
+export const ownPositions = (node: NodeView, input: number, prefix: string): string | undefined =>
+  node.inputs[input]?.map((_, a) => (a === 0 && agree(sizesOf(node, 'inputs', input, 0), sizesOf(node, 'inputs', 0, 0)) ? 'b' : `${prefix}${a}`)).join(' ');
 
 /** A product as an axis: brackets where it has several factors. */
 export const axis = (factors: string): string => (factors.includes(' ') ? `(${factors})` : factors);
@@ -76,9 +80,9 @@ export const rotaryRule = (operands: { readonly cos: number; readonly positions:
   const cache = node.inputs[operands.cos]!.length === 2 ? 'M' : sizesOf(node, 'inputs', operands.cos, 0).every((n) => n === 1) && x[0] !== 1 ? '1 S' : 'b S';
   const angles = `${cache} ${torn ? 'Z' : 'd'}`;
   const entry = flat ? `b S (h ${inner})` : `b h S (${inner})`;
-  const entries: Record<number, string> = {
+  const entries: Record<number, string | undefined> = {
     0: entry, [operands.cos]: angles, [operands.cos + 1]: angles,
-    [operands.positions]: letters(node.inputs[operands.positions]?.length ?? 0, 'O').join(' '),
+    [operands.positions]: ownPositions(node, operands.positions, 'O'),
   };
   const axes = notation(node, node.inputs.map((_, k) => entries[k]), [entry]);
   const restates: Restatement[] = [];

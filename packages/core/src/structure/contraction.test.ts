@@ -24,6 +24,7 @@ describe('Conv', () => {
     const grouped = signatureOf('Conv', [[2, 6, 9], [9, 2, 3], [9]], [[2, 9, 7]], { attributes: { group: 3 } });
     expect(grouped.axes).toBe('n (g i@g) S0, (g o@g) i@g K0, (g o@g) -> n (g o@g) T0');
     expect(grouped.sizes).toEqual({ g: 3 });
+    expect(grouped.restates).toEqual([{ attribute: 'group', is: 'g' }]);
   });
 
   it('is the same with channels last', () => {

@@ -16,17 +16,19 @@ interface Channels extends Pick<Signature, 'sizes' | 'restates'> {
 /** W is [out, in/g]. With one input channel a group (depthwise) the groups are the channels and pass through. */
 function convolved(groups: number, ins: number, outs: number): Channels {
   if (groups === 1) return { x: 'i', w: 'o i', y: 'o', macs: 'o i' };
-  if (groups !== ins) return { x: '(g i@g)', w: '(g o@g) i@g', y: '(g o@g)', macs: 'g o i', sizes: { g: groups } };
+  const stated: Pick<Channels, 'sizes' | 'restates'> = { sizes: { g: groups }, restates: [{ attribute: 'group', is: 'g' }] };
+  if (groups !== ins) return { x: '(g i@g)', w: '(g o@g) i@g', y: '(g o@g)', macs: 'g o i', ...stated };
   const y = outs === groups ? 'g' : '(g o)';
-  return { x: 'g', w: `${y} 1`, y, macs: y.replace(/[()]/g, ''), sizes: { g: groups }, restates: [{ attribute: 'group', is: 'g' }] };
+  return { x: 'g', w: `${y} 1`, y, macs: y.replace(/[()]/g, ''), ...stated };
 }
 
 /** W is [in, out/g], and a group has slots of its own among the outputs. */
 function spread(groups: number, ins: number, outs: number): Channels {
   if (groups === 1) return { x: 'i', w: 'i o', y: 'o', macs: 'i o' };
-  if (groups !== ins) return { x: '(g i@g)', w: '(g i@g) o@g', y: '(g o@g)', macs: 'g i o', sizes: { g: groups } };
+  const stated: Pick<Channels, 'sizes' | 'restates'> = { sizes: { g: groups }, restates: [{ attribute: 'group', is: 'g' }] };
+  if (groups !== ins) return { x: '(g i@g)', w: '(g i@g) o@g', y: '(g o@g)', macs: 'g i o', ...stated };
   const one = outs === groups;
-  return { x: 'g', w: one ? 'g 1' : 'g o', y: one ? 'g' : '(g o)', macs: one ? 'g' : 'g o', sizes: { g: groups }, restates: [{ attribute: 'group', is: 'g' }] };
+  return { x: 'g', w: one ? 'g 1' : 'g o', y: one ? 'g' : '(g o)', macs: one ? 'g' : 'g o', ...stated };
 }
 
 /** A scale, zero point or bias: one for all, or one for each element of an axis. */

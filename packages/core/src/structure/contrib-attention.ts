@@ -1,14 +1,11 @@
-import { attentionMacs, attentionPositions, axis, maskAxes, rotaryRule } from './attention.ts';
+import { attentionMacs, attentionPositions, axis, maskAxes, ownPositions, rotaryRule } from './attention.ts';
 import { perAxis } from './contraction.ts';
 import { explain, integer, notation } from './node-view.ts';
 import type { ContribRows } from './rows.ts';
-import { frozen, letters, type Frozen, type NodeView, type Signature } from './signature.ts';
+import { frozen, type Frozen, type NodeView, type Signature } from './signature.ts';
 
 const bufferShared = 'its cache has room for more positions than it holds';
 const oneWidth = 'one number is the width of queries, keys and values';
-
-/** Positions of an operand that nothing else shares. */
-const own = (node: NodeView, input: number, prefix = 'M'): string | undefined => node.inputs[input] && letters(node.inputs[input].length, prefix).join(' ');
 
 /** Where a fused projection has its operands. */
 interface Projection { readonly mask: number; readonly past: number; readonly bias?: number; readonly scales?: readonly number[] }
@@ -25,7 +22,7 @@ const projectedAttention = (operands: Projection) => (node: NodeView): Signature
   const heads = integer(node, 'num_heads', 1);
   const sizes = node.runs.map(({ inputs }) => [inputs[0]![0], heads, inputs[0]![1], inputs[0]![1] + (inputs[operands.past]?.[3] ?? 0)]);
   const entries: Record<number, string | undefined> = {
-    0: 'b S i', 1: 'i (Q h D)', 2: '(Q h D)', [operands.mask]: own(node, operands.mask), [operands.past]: 'Z b h P D',
+    0: 'b S i', 1: 'i (Q h D)', 2: '(Q h D)', [operands.mask]: ownPositions(node, operands.mask, 'M'), [operands.past]: 'Z b h P D',
     ...(operands.bias === undefined ? {} : { [operands.bias]: maskAxes(node, operands.bias, ['b', 'h', 'S', all], sizes) }),
     ...Object.fromEntries((operands.scales ?? []).map((k) => [k, perAxis(node.inputs[k], '(Q h D)')])),
   };
@@ -59,7 +56,7 @@ const multiHead = (node: NodeView): Signature | Frozen => {
   const scores = ['b', 'h', 'S', all];
   const axes = notation(
     node,
-    [packed ? 'b S h Q d' : 'b S (h d)', ofKeys(key, 'd'), ofKeys(value, v), `(h d+h d+h ${v})`, own(node, 4), maskAxes(node, 5, scores, sizes), 'b h P d', `b h P ${v}`],
+    [packed ? 'b S h Q d' : 'b S (h d)', ofKeys(key, 'd'), ofKeys(value, v), `(h d+h d+h ${v})`, ownPositions(node, 4, 'M'), maskAxes(node, 5, scores, sizes), 'b h P d', `b h P ${v}`],
     [`b S (h ${v})`, `b h ${all} d`, `b h ${all} ${v}`, scores.join(' ')],
   );
   const width = packed ? query![4] : query![2] / heads;
@@ -85,8 +82,8 @@ const groupedQueries = (node: NodeView): Signature | Frozen => {
   const axes = notation(
     node,
     [
-      key ? `b S (${head} D)` : `b S (${head} D+k D+k D)`, 'b T (k D)', 'b T (k D)', 'b k P D', 'b k P D', own(node, 5), own(node, 6), own(node, 7, 'C'), own(node, 8, 'C'),
-      own(node, 9, 'O'), maskAxes(node, 10, ['b', axis(head), 'S', 'L'], sizes), axis(head), undefined, undefined, 'D', 'D',
+      key ? `b S (${head} D)` : `b S (${head} D+k D+k D)`, 'b T (k D)', 'b T (k D)', 'b k P D', 'b k P D', ownPositions(node, 5, 'M'), ownPositions(node, 6, 'M'), ownPositions(node, 7, 'C'), ownPositions(node, 8, 'C'),
+      ownPositions(node, 9, 'O'), maskAxes(node, 10, ['b', axis(head), 'S', 'L'], sizes), axis(head), undefined, undefined, 'D', 'D',
     ],
     [`b S (${head} D)`, 'b k L D', 'b k L D', `b ${axis(head)} S L`],
   );

@@ -9,7 +9,6 @@ interface NodeEdit {
   readonly attributes: Map<string, AttributeInput | undefined>;
   readonly before: NodeProto[];
   readonly after: NodeProto[];
-  replacement?: NodeProto;
 }
 
 /** Changes to a model, collected and then made at once. Nodes and tensors are named by their messages in the model. */
@@ -41,12 +40,13 @@ export class GraphEdits {
     this.edit(node).outputs.set(index, name);
   }
 
-  setAttribute(node: NodeProto, name: string, value: AttributeInput | undefined): void {
-    this.edit(node).attributes.set(name, value);
+  /** The name of a result of a node, earlier edits included. */
+  outputOf(node: NodeProto, index: number): string {
+    return this.nodes.get(node)?.outputs.get(index) ?? node.output[index];
   }
 
-  replaceNode(node: NodeProto, replacement: NodeProto): void {
-    this.edit(node).replacement = replacement;
+  setAttribute(node: NodeProto, name: string, value: AttributeInput | undefined): void {
+    this.edit(node).attributes.set(name, value);
   }
 
   insertBefore(node: NodeProto, inserted: NodeProto): void {
@@ -125,7 +125,7 @@ export class GraphEdits {
 
   private rewriteNode(node: NodeProto, payloads: Map<TensorProto, Payload>, swap: (t: TensorProto) => TensorProto): NodeProto[] {
     const edit = this.nodes.get(node);
-    let result = edit?.replacement ?? node;
+    let result = node;
     if (result.attribute.some((a) => a.g || (a.t && this.tensors.has(a.t)))) {
       result = withFields(result, { attribute: result.attribute.map((a) => (a.g ? withFields(a, { g: this.rewrite(a.g, payloads, false) }) : a.t ? withFields(a, { t: swap(a.t) }) : a)) });
     }

@@ -13,8 +13,8 @@ export function restate(step: AnalysedStep, kept: Kept, edits: GraphEdits, opset
     else if ('are' in restatement) restateSizes(step, restatement, kept, edits, opset);
     else if ('shapeOfOutput' in restatement) restateShape(step, restatement, kept, edits, opset);
     else if ('indicesInto' in restatement) restateIndices(step, restatement, kept, edits);
-    else restateSlice(step, restatement, kept, edits, opset);
   }
+  restateSlices(step, kept, edits, opset);
   for (const { label, attribute, value } of step.signature.pins ?? []) {
     if (kept.isCut(kept.elements.table.labelOf(step, label))) edits.setAttribute(step.step.proto, attribute, float(value));
   }
@@ -100,29 +100,53 @@ function restateIndices(step: AnalysedStep, { operand, indicesInto, selected }: 
   writeOperand(step, operand, values, kept, edits, undefined, scalar ? [] : [values.length]);
 }
 
-/** Slice along a pruned axis: bounds that pick the kept ones of what was picked; a Gather where they no longer lie evenly. */
-function restateSlice(step: AnalysedStep, { slice, of, entry }: Of<'slice'>, kept: Kept, edits: GraphEdits, opset: number): void {
+/** Slice along pruned axes: bounds that pick the kept ones of what was picked. Where these no longer lie evenly, a Gather behind it picks them. */
+function restateSlices(step: AnalysedStep, kept: Kept, edits: GraphEdits, opset: number): void {
   if (isFrozen(step.signature)) return;
   const { table } = kept.elements;
-  const axis = axisOfSlice(step, entry);
-  const input = table.axesOfUse(step, 0)[axis];
-  if (input === undefined || !kept.isCut(input)) return;
-  const positions = keptPositions(step, slice, of, axis, kept);
-  const step_ = positions.length > 1 ? positions[1] - positions[0] : 1;
-  const even = positions.every((p, k) => k === 0 || p - positions[k - 1] === step_) && step_ !== 0;
-  const starts = contentsOf(step, 1);
-  const ends = contentsOf(step, 2);
-  if (even && starts && ends) {
-    const steps = contentsOf(step, 4) ?? starts.map(() => 1);
-    const last = positions.at(-1)!;
-    writeOperand(step, 1, starts.with(entry, positions[0]), kept, edits);
-    writeOperand(step, 2, ends.with(entry, step_ > 0 ? last + 1 : last - 1 < 0 ? -2147483648 : last - 1), kept, edits);
-    if (steps[entry] !== step_ && opset >= 10) writeOperand(step, 4, steps.with(entry, step_), kept, edits);
-    return;
+  let [starts, ends] = [contentsOf(step, 1), contentsOf(step, 2)];
+  let steps = contentsOf(step, 4);
+  let [changed, stepsChanged] = [false, false];
+  for (const restatement of step.signature.restates ?? []) {
+    if (!('slice' in restatement)) continue;
+    const { slice, entry } = restatement;
+    const axis = axisOfSlice(step, entry);
+    const input = table.axesOfUse(step, 0)[axis];
+    if (input === undefined || !kept.isCut(input) || !starts || !ends) continue;
+    changed = true;
+    const positions = keptPositions(step, slice, axis, kept);
+    const stride = positions.length > 1 ? positions[1] - positions[0] : 1;
+    const even = positions.every((p, k) => k === 0 || p - positions[k - 1] === stride);
+    if (even && (stride === 1 || opset >= 10)) {
+      const end = positions.at(-1)! + Math.sign(stride);
+      starts = starts.with(entry, positions[0]);
+      ends = ends.with(entry, end < 0 ? -2147483648 : end);
+    } else {
+      starts = starts.with(entry, 0);
+      ends = ends.with(entry, table.lengths[input]);
+      gatherBehind(step, axis, positions, edits);
+    }
+    const wanted = even ? stride : 1;
+    if ((steps?.[entry] ?? 1) !== wanted) {
+      stepsChanged = true;
+      steps = (steps ?? starts.map(() => 1)).with(entry, wanted);
+    }
   }
+  if (!changed) return;
+  writeOperand(step, 1, starts!, kept, edits);
+  writeOperand(step, 2, ends!, kept, edits);
+  if (!stepsChanged) return;
+  if (!step.step.node.operands[3]) writeOperand(step, 3, starts!.map((_, k) => k), kept, edits);
+  writeOperand(step, 4, steps!, kept, edits);
+}
+
+function gatherBehind(step: AnalysedStep, axis: number, positions: readonly number[], edits: GraphEdits): void {
   const { proto } = step.step;
-  const indices = edits.addConstant(`${proto.output[0]}/indices`, 'int64', [positions.length], positions);
-  edits.replaceNode(proto, makeNode({ op: 'Gather', name: proto.name, inputs: [edits.inputOf(proto, 0), indices], outputs: [...proto.output], attributes: { axis } }));
+  const output = edits.outputOf(proto, 0);
+  const whole = edits.fresh(`${output}/sliced`);
+  const indices = edits.addConstant(`${output}/indices`, 'int64', [positions.length], positions);
+  edits.insertAfter(proto, makeNode({ op: 'Gather', name: edits.fresh(`${output}/gather`), inputs: [whole, indices], outputs: [output], attributes: { axis } }));
+  edits.setOutput(proto, 0, whole);
 }
 
 function axisOfSlice(step: AnalysedStep, entry: number): number {
@@ -131,7 +155,7 @@ function axisOfSlice(step: AnalysedStep, entry: number): number {
 }
 
 /** Positions, in the cut axis, of the kept elements of a picked label. */
-function keptPositions(step: AnalysedStep, label: string, _of: string, axis: number, kept: Kept): number[] {
+function keptPositions(step: AnalysedStep, label: string, axis: number, kept: Kept): number[] {
   if (isFrozen(step.signature)) return [];
   const { table } = kept.elements;
   const input = table.axesOfUse(step, 0)[axis];

@@ -1,6 +1,4 @@
 import { dataTypeOf, type DataType } from '@coppice/graph';
-import { tokensOf } from '../analysis/axis-table.ts';
-import { isFrozen, type AnalysedStep } from '../analysis/steps.ts';
 import type { Units } from '../analysis/units.ts';
 import { isDefault } from '../program.ts';
 import type { GraphEdits } from './edits.ts';
@@ -32,23 +30,14 @@ export function bakeStale(units: Units, kept: Kept, edits: GraphEdits): void {
     return baked.get(id);
   };
   for (const step of steps) {
-    const restated = restatedOperands(step);
     for (const member of step.region?.members ?? [step.step]) {
       member.inputs.forEach((id, k) => {
-        if (!stale.has(id) || fills.has(id) || (member === step.step && restated.has(k) && touched(step, kept, units))) return;
         const source = member.node.operands[k]?.source;
+        // What `restate` has written is no longer read from the graph.
+        if (!stale.has(id) || fills.has(id) || source?.kind !== 'input' || edits.inputOf(member.proto, source.index) !== member.proto.input[source.index]) return;
         const name = bake(id);
-        if (name !== undefined && source?.kind === 'input') edits.setInput(member.proto, source.index, name);
+        if (name !== undefined) edits.setInput(member.proto, source.index, name);
       });
     }
   }
 }
-
-/** Operands that `restate` rewrites when the node has a cut axis. */
-function restatedOperands(step: AnalysedStep): Set<number> {
-  if (isFrozen(step.signature)) return new Set();
-  return new Set((step.signature.restates ?? []).flatMap((r) => ('operand' in r ? [r.operand] : 'slice' in r ? [1, 2] : [])));
-}
-
-const touched = (step: AnalysedStep, kept: Kept, units: Units): boolean =>
-  step.outputs.some((id, k) => tokensOf(step, step.inputs.length + k) !== undefined && units.elements.table.axesOf(id).some((axis) => kept.isCut(axis)));
