@@ -8,8 +8,9 @@ import { Container, type ContainerModule } from 'inversify';
 /** The plugins that come with Coppice. */
 export const builtInModules: readonly ContainerModule[] = [onnxModule, magnitudeModule, activationModule];
 
-/** Names under which `onnxModule` binds backends. */
+/** Names under which the built-in plugins bind backends and scorers; a container cannot list its names by itself. */
 export const backendNames = ['onnx', 'onnx:wasm', 'onnx:native'] as const;
+export const scorerNames = ['l1', 'l2', 'geometric-median', 'bn-scale', 'lamp', 'random', 'mean-magnitude', 'variance', 'apoz', 'wanda'] as const;
 
 /** The composition root: one container with all plugins of this app. */
 export function createContainer(modules: readonly ContainerModule[] = builtInModules): Container {
@@ -23,22 +24,21 @@ export function createContainer(modules: readonly ContainerModule[] = builtInMod
  * @throws CoppiceError `COPPICE_BACKEND_MISSING`
  */
 export function backendNamed(container: Container, name: string): Backend {
-  const [backend] = container.isBound(tokens.Backend, { name }) ? container.getAll<Backend>(tokens.Backend, { name }) : [];
-  if (!backend) throw new CoppiceError('COPPICE_BACKEND_MISSING', `There is no backend '${name}'. Choose one of ${backendNames.join(', ')}.`);
-  return backend;
+  if (!container.isBound(tokens.Backend, { name })) throw new CoppiceError('COPPICE_BACKEND_MISSING', `There is no backend '${name}'. Choose one of ${backendNames.join(', ')}.`);
+  return container.get<Backend>(tokens.Backend, { name });
 }
 
-/** All scorers that are bound; of two with one name the later. */
-export const allScorers = (container: Container): Scorer[] =>
-  [...new Map(container.getAll<Scorer>(tokens.Scorer, { optional: true }).map((scorer) => [scorer.name, scorer])).values()];
+/** The scorers that are bound under any of these names, each with its name. */
+export const scorersNamed = (container: Container, names: readonly string[]): Scorer[] =>
+  names.filter((name) => container.isBound(tokens.Scorer, { name })).map((name) => container.get<Scorer>(tokens.Scorer, { name }));
 
 /**
- * The scorer with a name.
+ * The scorer bound under a name.
+ * @param known names to list when there is no such scorer
  * @throws CoppiceError `COPPICE_SCORER_UNKNOWN`
  */
-export function scorerNamed(container: Container, name: string): Scorer {
-  const scorers = allScorers(container);
-  const scorer = scorers.find((candidate) => candidate.name === name);
-  if (!scorer) throw new CoppiceError('COPPICE_SCORER_UNKNOWN', `There is no scorer '${name}'. Choose one of ${scorers.map((s) => s.name).join(', ') || 'none'}, or bring your own with --plugin ./my-scorer.ts.`);
+export function scorerNamed(container: Container, name: string, known: readonly string[] = scorerNames): Scorer {
+  const [scorer] = scorersNamed(container, [name]);
+  if (!scorer) throw new CoppiceError('COPPICE_SCORER_UNKNOWN', `There is no scorer '${name}'. Choose one of ${known.join(', ')}, or bring your own with --plugin ./my-scorer.ts.`);
   return scorer;
 }

@@ -1,1 +1,2 @@
+export { givenBackend, givenTrace, type GivenShapes } from './given.ts';
 export { describeScorer } from './scorer.ts';

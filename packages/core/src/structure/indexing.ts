@@ -149,6 +149,31 @@ const coordinates = (node: NodeView, updates: boolean): Signature => {
   return { axes, because: explain(axes, { D: lookedUp, I: 'these are numbers of elements', K: 'the coordinates of an element' }) };
 };
 
+/**
+ * Assigning to a slice of a tensor (`y[:, :, a:b] = u`) comes as ScatterND with the coordinates of every element. When each coordinate depends
+ * on its own axis alone, the axes of the updates are parts of those of the data.
+ */
+const scatterGrid = (node: NodeView): Signature | undefined => {
+  const [data, indices, updates] = node.inputs;
+  const contents = node.constants[1];
+  const rank = data!.length;
+  if (!contents || !indices || !updates || indices.at(-1) !== rank || updates.length !== rank || node.attributes.reduction === 'mul') return undefined;
+  const at = updates.map((n) => new Array<number>(n).fill(-1));
+  const strides = updates.map((_, a) => updates.slice(a + 1).reduce((p, n) => p * n, 1));
+  for (let k = 0; k < contents.length; k++) {
+    const [element, a] = [Math.floor(k / rank), k % rank];
+    const position = Math.floor(element / strides[a]) % updates[a];
+    const coordinate = axisOf(contents[k], data![a]);
+    if (at[a][position] !== -1 && at[a][position] !== coordinate) return undefined;
+    at[a][position] = coordinate;
+  }
+  const whole = (a: number) => at[a].length === data![a] && at[a].every((c, k) => c === k) && !varies(sizesOf(node, 'inputs', 0, a));
+  const before = letters(rank).map((l, a) => (whole(a) ? l : `D${a}`));
+  const moved = before.map((l, a) => (whole(a) ? l : `U${a}`));
+  const axes = notation(node, [before.join(' '), undefined, moved.join(' ')], [before.join(' ')]);
+  return { axes, restates: [{ operand: 1, gridOver: moved, coordinates: at }], because: explain(axes, { D: 'a part of it is assigned by position', U: 'it is assigned to a part by position' }) };
+};
+
 const scatterElements: StructureRule = (node) => elementsAlong(node, true);
 
 export const indexing = {
@@ -159,7 +184,7 @@ export const indexing = {
   ScatterElements: scatterElements,
   Scatter: scatterElements,
   GatherND: (node) => coordinates(node, false),
-  ScatterND: (node) => coordinates(node, true),
+  ScatterND: (node) => scatterGrid(node) ?? coordinates(node, true),
   /** New keys or values are written into a cache, along the axis of positions. Spec: TensorScatter-24. */
   TensorScatter: (node) => {
     const tokens = letters(node.inputs[0]!.length);

@@ -57,6 +57,8 @@ export type Restatement =
   | { readonly operand: number; readonly shapeOfOutput: number }
   /** An operand lists indices into the elements of label `of`, in the order of the elements of label `selected`; they are renumbered (Gather). */
   | { readonly operand: number; readonly indicesInto: string; readonly selected: string }
+  /** An operand lists the coordinates of every element of a grid over labels; coordinates of labels that lost elements are renumbered (ScatterND). */
+  | { readonly operand: number; readonly gridOver: readonly string[]; readonly coordinates: readonly (readonly number[])[] }
   /** Slice: the kept elements of `selected` within `of`, along the axis at position `entry` of the bounds. */
   | { readonly slice: string; readonly of: string; readonly entry: number };
 

@@ -12,6 +12,7 @@ export function restate(step: AnalysedStep, kept: Kept, edits: GraphEdits, opset
     if ('attribute' in restatement) restateAttribute(step, restatement, kept, edits);
     else if ('are' in restatement) restateSizes(step, restatement, kept, edits, opset);
     else if ('shapeOfOutput' in restatement) restateShape(step, restatement, kept, edits, opset);
+    else if ('gridOver' in restatement) restateGrid(step, restatement, kept, edits);
     else if ('indicesInto' in restatement) restateIndices(step, restatement, kept, edits);
   }
   restateSlices(step, kept, edits, opset);
@@ -98,6 +99,18 @@ function restateIndices(step: AnalysedStep, { operand, indicesInto, selected }: 
   const values = kept.indices(picked).map((k) => place.get(at[k])!);
   const scalar = step.view?.inputs[operand]?.length === 0;
   writeOperand(step, operand, values, kept, edits, undefined, scalar ? [] : [values.length]);
+}
+
+/** ScatterND with the coordinates of a whole grid: a smaller grid, numbered anew along the axes that lost elements. */
+function restateGrid(step: AnalysedStep, { operand, gridOver, coordinates }: Of<'gridOver'>, kept: Kept, edits: GraphEdits): void {
+  const { table } = kept.elements;
+  const labels = gridOver.map((label) => table.labelOf(step, label));
+  if (!labels.some((label) => kept.isCut(label))) return;
+  const along = labels.map((label, a) => (kept.isCut(label) ? kept.indices(label).map((_, k) => k) : [...coordinates[a]]));
+  const dims = along.map((list) => list.length);
+  const strides = dims.map((_, a) => dims.slice(a + 1).reduce((p, n) => p * n, 1));
+  const values = Array.from({ length: dims.reduce((p, n) => p * n, 1) }, (_, k) => along.map((list, a) => list[Math.floor(k / strides[a]) % dims[a]])).flat();
+  writeOperand(step, operand, values, kept, edits, undefined, [...dims, dims.length]);
 }
 
 /** Slice along pruned axes: bounds that pick the kept ones of what was picked. Where these no longer lie evenly, a Gather behind it picks them. */
