@@ -9,7 +9,7 @@ const filters = [[1, -2, 0, 2], [0.5, 0, 0, 0], [3, 4, 0, -12]];
 const gamma = [0.25, -3, 1];
 
 /** x [N, 2, T] → Conv to 3 channels → batch norm, unless left out → Conv to 2 channels. */
-function convolutions({ norm }: { norm: boolean }): Units {
+function convolutions({ norm, scales = gamma }: { norm: boolean; scales?: readonly number[] }): Units {
   const read = norm ? 'n' : 'h';
   const model = makeModel({
     opset: 17,
@@ -24,7 +24,7 @@ function convolutions({ norm }: { norm: boolean }): Units {
       initializers: [
         makeInitializer('w', 'float32', [3, 2, 2], filters.flat()),
         makeInitializer('b', 'float32', [3], [100, 200, 300]),
-        ...(norm ? [makeInitializer('gamma', 'float32', [3], gamma), ...['beta', 'mean', 'var'].map((name) => makeInitializer(name, 'float32', [3], [7, 8, 9]))] : []),
+        ...(norm ? [makeInitializer('gamma', 'float32', [3], scales), ...['beta', 'mean', 'var'].map((name) => makeInitializer(name, 'float32', [3], [7, 8, 9]))] : []),
         makeInitializer('v', 'float32', [2, 3, 1], [9, 9, 9, 9, 9, 9]),
       ],
     },
@@ -33,7 +33,7 @@ function convolutions({ norm }: { norm: boolean }): Units {
   return findUnits(givenTrace(model, { x: [[2, 2, 10], [3, 2, 20]], h, n: h, y }));
 }
 
-const scoresOf = async (scorer: Scorer, { norm = true, seed = 0 } = {}) => Array.from(await scoreUnits(convolutions({ norm }), scorer, { seed }));
+const scoresOf = async (scorer: Scorer, { norm = true, scales = gamma, seed = 0 } = {}) => Array.from(await scoreUnits(convolutions({ norm, scales }), scorer, { seed }));
 const squares = filters.map((filter) => filter.reduce((sum, w) => sum + w * w, 0));
 
 describe('magnitude scorers', () => {
@@ -48,15 +48,16 @@ describe('magnitude scorers', () => {
   it('geometric-median adds up the distances to the other filters', async () => {
     const distance = (a: number, b: number) => Math.hypot(...filters[a].map((w, k) => w - filters[b][k]));
     const [ab, ac, bc] = [distance(0, 1), distance(0, 2), distance(1, 2)];
-    expect(await scoresOf(geometricMedian)).toEqual([ab + ac, ab + bc, ac + bc]);
+    expect(await scoresOf(geometricMedian)).toEqual([ab + ac, ab + bc, ac + bc].map((sum) => expect.closeTo(sum, 12)));
   });
 
   it('bn-scale is the magnitude of the scale', async () => {
     expect(await scoresOf(bnScale)).toEqual([0.25, 3, 1]);
   });
 
-  it('bn-scale falls back to the weights where there is no norm', async () => {
+  it('bn-scale falls back to the weights where there is no norm, or one that scales all units alike', async () => {
     expect(await scoresOf(bnScale, { norm: false })).toEqual(await scoresOf(l1));
+    expect(await scoresOf(bnScale, { scales: [1, 1, 1] })).toEqual(await scoresOf(l1));
   });
 
   it('lamp is the share of the energy that is left once all smaller filters are gone', async () => {

@@ -42,7 +42,7 @@ function laneSets(elements: Elements, axis: number, lanes: number): number[][] |
     for (let k = 0; k < n; k++) {
       if (elements.isFrozen(axis, lane * n + k)) continue;
       const set = elements.setOf(axis, lane * n + k);
-      const count = counts.get(set) ?? new Array<number>(lanes).fill(0);
+      const count = counts.get(set) ?? Array.from({ length: lanes }, () => 0);
       count[lane]++;
       counts.set(set, count);
     }
@@ -53,11 +53,11 @@ function laneSets(elements: Elements, axis: number, lanes: number): number[][] |
   for (const [set, count] of counts) {
     if (count.every((c) => c === count[0])) continue;
     equal = false;
-    const in_ = count.flatMap((c, lane) => (c > 0 ? [lane] : []));
-    if (in_.length !== 1) return undefined;
-    weight ??= count[in_[0]];
-    if (count[in_[0]] !== weight) return undefined;
-    result[in_[0]].push(set);
+    const inhabited = count.flatMap((c, lane) => (c > 0 ? [lane] : []));
+    if (inhabited.length !== 1) return undefined;
+    weight ??= count[inhabited[0]];
+    if (count[inhabited[0]] !== weight) return undefined;
+    result[inhabited[0]].push(set);
   }
   return equal ? [] : result;
 }

@@ -73,9 +73,9 @@ function findHeadLike(elements: Elements): Set<number> {
     if (!('macs' in step.signature) || step.signature.macs === undefined) continue;
     const activations = step.inputs.map((id, k) => ({ id, k })).filter(({ id }) => id >= 0 && analysed.program.values[id].tainted);
     if (activations.length < 2) continue;
-    const in_ = (entry: number) => new Set(elements.table.occurrences(step).filter((o) => o.entry === entry).flatMap((o) => o.factors.map((f) => f.label)));
-    const [first, second] = activations.map(({ k }) => in_(k));
-    const out = in_(step.inputs.length);
+    const labelsOf = (entry: number) => new Set(elements.table.occurrences(step).filter((o) => o.entry === entry).flatMap((o) => o.factors.map((f) => f.label)));
+    const [first, second] = activations.map(({ k }) => labelsOf(k));
+    const out = labelsOf(step.inputs.length);
     for (const label of first) if (second.has(label) && out.has(label)) heads.add(elements.classOf(elements.table.labelOf(step, label)));
   }
   return heads;

@@ -105,7 +105,7 @@ function growRegion(start: Step, graph: Neighbours): NormRegion | undefined {
     if (step.node.op === 'ReduceMean' && String(graph.reducedAxes(step)) !== String(axes)) return undefined;
     for (const [k, id] of step.inputs.entries()) {
       if (id < 0 || made.has(id) || id === input || graph.scalar(id) !== undefined || (step.node.op === 'ReduceMean' && k === 1)) continue;
-      if (!graph.isParameter(id) || (graph.shape(id) ?? graph.program.values[id].tensor?.dims)!.length > shape.length) return undefined;
+      if (!graph.isParameter(id) || (graph.shape(id) ?? graph.program.values[id].tensor?.dims ?? []).length > shape.length) return undefined;
       parameters.add(id);
     }
     divides ||= step.node.op === 'Sqrt' || (step.node.op === 'Pow' && Math.abs(graph.scalar(step.inputs[1]) ?? 0) === 0.5);

@@ -158,7 +158,7 @@ const scatterGrid = (node: NodeView): Signature | undefined => {
   const contents = node.constants[1];
   const rank = data!.length;
   if (!contents || !indices || !updates || indices.at(-1) !== rank || updates.length !== rank || node.attributes.reduction === 'mul') return undefined;
-  const at = updates.map((n) => new Array<number>(n).fill(-1));
+  const at = updates.map((n) => Array.from({ length: n }, () => -1));
   const strides = updates.map((_, a) => updates.slice(a + 1).reduce((p, n) => p * n, 1));
   for (let k = 0; k < contents.length; k++) {
     const [element, a] = [Math.floor(k / rank), k % rank];

@@ -3,7 +3,7 @@ import { tokensOf } from '../analysis/axis-table.ts';
 import { mixedLabels } from '../analysis/freeze.ts';
 import { isFrozen, type AnalysedStep } from '../analysis/steps.ts';
 import type { Units } from '../analysis/units.ts';
-import { axisCuts, cutPayload } from './cut.ts';
+import { axisCuts, cutPayload } from './axis-cuts.ts';
 import { padNode, sliceNode, type GraphEdits } from './edits.ts';
 import type { Kept } from './kept.ts';
 

@@ -1,8 +1,8 @@
-import { elementBits, dataTypeOf, tensorBytes, withFields, type Model, type Payload, type TensorProto } from '@coppice/graph';
+import { withFields, type Model, type TensorProto } from '@coppice/graph';
 import { isFrozen, type AnalysedStep } from '../analysis/steps.ts';
 import type { Units } from '../analysis/units.ts';
+import { axisCuts, cutPayload } from './axis-cuts.ts';
 import { restoreWidths } from './boundaries.ts';
-import { compress, type AxisKept } from './compress.ts';
 import { GraphEdits, sliceNode } from './edits.ts';
 import { Kept } from './kept.ts';
 import { restate } from './restate.ts';
@@ -45,25 +45,6 @@ function cutTensors(units: Units, kept: Kept, edits: GraphEdits): void {
 /** A tensor message of other dimensions whose contents come from a payload. */
 const emptied = (tensor: TensorProto, dims: readonly number[]): TensorProto =>
   withFields(tensor, { dims: dims.map(BigInt), rawData: undefined, floatData: [], int32Data: [], int64Data: [], doubleData: [], uint64Data: [] });
-
-export function cutPayload(model: Model, tensor: TensorProto, dimsAfter: readonly number[], cuts: readonly AxisKept[]): Payload {
-  const elementBytes = elementBits(dataTypeOf(tensor.dataType)) / 8;
-  return {
-    byteLength: dimsAfter.reduce((p, n) => p * n, elementBytes),
-    bytes: () => compress(tensorBytes(model, tensor), tensor.dims.map(Number), elementBytes, cuts),
-  };
-}
-
-/** What stays of each axis of a value that loses something. */
-export function axisCuts(units: Units, value: number, kept: Kept): AxisKept[] {
-  const { table } = units.elements;
-  return table.axesOf(value).flatMap((axis, position): AxisKept[] => {
-    if (!kept.isCut(axis)) return [];
-    const spec = table.laneSpecs.get(axis);
-    const lanes = spec?.lanes ?? 1;
-    return [{ axis: position, indices: Array.from({ length: lanes }, (_, lane) => kept.indices(axis, lane)), by: spec?.by, block: spec?.block }];
-  });
-}
 
 /** A tensor of equal elements is made in any width by keeping its first elements. */
 function trimFills(units: Units, step: AnalysedStep, kept: Kept, edits: GraphEdits): void {

@@ -1,0 +1,69 @@
+import { CoppiceError, type ErrorCode } from '@coppice/graph';
+import { Command, CommanderError } from 'commander';
+import type { Container } from 'inversify';
+import { defineInspect } from './commands/inspect.ts';
+import { createContainer } from './container.ts';
+import type { Context } from './context.ts';
+import { createTerminal, type TextStream } from './terminal.ts';
+import { version } from './version.ts';
+
+/** What a run of the command line is given beside its words; all of it can be replaced in tests. */
+export interface CliOptions {
+  readonly out?: TextStream;
+  readonly err?: TextStream;
+  readonly container?: Container;
+  readonly folder?: string;
+}
+
+/** Exit codes: a slim model that is wrong, a fault of the user, a fault of ours. */
+export const exitCodes = { wrong: 1, user: 2, defect: 70 } as const;
+
+/**
+ * Runs one command line.
+ * @param words without the program's own name, e.g. `['inspect', 'model.onnx']`
+ * @returns the exit code
+ */
+export async function runCli(words: readonly string[], { out = process.stdout, err = process.stderr, container = createContainer(), folder = process.cwd() }: CliOptions = {}): Promise<number> {
+  const terminal = createTerminal(out, err);
+  let code = 0;
+  const program = defineProgram({ container, terminal, folder, fail: (exitCode) => (code = exitCode) }, out);
+  try {
+    await program.parseAsync(words, { from: 'user' });
+    return code;
+  } catch (error) {
+    if (error instanceof CommanderError && error.exitCode === 0) return 0;
+    const fault = describeFault(error);
+    terminal.log(`${terminal.paint('red', 'error')} ${fault.code}: ${fault.message}`);
+    if (fault.exitCode === exitCodes.defect && error instanceof Error) terminal.log(error.stack ?? '');
+    if (words.includes('--json')) terminal.print(JSON.stringify({ error: { code: fault.code, message: fault.message } }, undefined, 2));
+    return fault.exitCode;
+  } finally {
+    terminal.progress('');
+  }
+}
+
+function defineProgram(context: Context, out: TextStream): Command {
+  const program = new Command('coppice')
+    .description('Structured pruning for speech-recognition models, straight from the ONNX file')
+    .version(version)
+    .exitOverride()
+    .configureOutput({ writeOut: (text) => out.write(text), writeErr: () => undefined, getOutHelpWidth: () => 100 })
+    .addHelpText('after', '\nExample:\n  coppice prune model.onnx --macs 0.5 --out slim.onnx');
+  for (const define of [defineInspect]) define(program, context);
+  return program;
+}
+
+interface Fault {
+  readonly code: ErrorCode | 'COPPICE_DEFECT';
+  readonly message: string;
+  readonly exitCode: number;
+}
+
+function describeFault(error: unknown): Fault {
+  if (error instanceof CoppiceError) return { code: error.code, message: error.message, exitCode: error.code === 'COPPICE_VERIFY_FAILED' ? exitCodes.wrong : exitCodes.user };
+  if (error instanceof CommanderError) {
+    const message = error.code === 'commander.help' ? 'No command was given. See coppice --help.' : error.message.replace(/^error: /, '').replace(/^./, (letter) => letter.toUpperCase());
+    return { code: 'COPPICE_ARGUMENT_INVALID', message, exitCode: exitCodes.user };
+  }
+  return { code: 'COPPICE_DEFECT', message: `${error instanceof Error ? error.message : String(error)} This is a defect of Coppice; please report it.`, exitCode: exitCodes.defect };
+}

@@ -1,0 +1,201 @@
+import { makeInitializer, makeModel, makeNode, makeValueInfo, type DataType, type NodeParts, type TensorProto, type Model } from '@coppice/graph';
+import { describe, expect, it } from 'vitest';
+import { findUnits, type Units } from './analysis/units.ts';
+import type { Backend, NamedTensors } from './backend.ts';
+import { flattenModel } from './program.ts';
+import { scoreUnits } from './score.ts';
+import { defineCriterion, defineScorer, type Need, type Scorer, type SlicePlace } from './scorer.ts';
+
+type TwoShapes = readonly [readonly number[], readonly number[]];
+
+/** Units of a model whose shapes are stated, so that no runtime is needed. */
+function unitsOf(nodes: readonly NodeParts[], initializers: readonly TensorProto[], shapes: Readonly<Record<string, TwoShapes>>, dtype: DataType = 'float32'): Units {
+  const model: Model = makeModel({
+    opset: 17,
+    graph: { inputs: [makeValueInfo('x', dtype, shapes.x[0].map((n, a) => (n === shapes.x[1][a] ? n : `d${a}`)))], outputs: [makeValueInfo('y', dtype)], nodes: nodes.map(makeNode), initializers },
+  });
+  const program = flattenModel(model);
+  const run = (r: 0 | 1) => ({ inputs: { x: { dtype: 'float32', dims: [], data: Float32Array.of(r) } } satisfies NamedTensors, shapes: program.values.map(({ name, tensor }) => tensor?.dims.map(Number) ?? shapes[name]?.[r]) });
+  return findUnits({ program, runs: [run(0), run(1)], constants: new Map(), notes: [], sizes: [{}, {}] });
+}
+
+const counting = (length: number) => Float32Array.from({ length }, (_, k) => k);
+const weight = (name: string, dims: readonly number[], dtype: DataType = 'float32') => makeInitializer(name, dtype, dims, counting(dims.reduce((p, n) => p * n, 1)));
+
+/** x [N, T, 2] → MatMul to 3 → bias → MatMul to 2. */
+const perceptron = (dtype: DataType = 'float32') => unitsOf(
+  [
+    { op: 'MatMul', name: 'up', inputs: ['x', 'w'], outputs: ['h'] },
+    { op: 'Add', inputs: ['h', 'b'], outputs: ['a'] },
+    { op: 'MatMul', name: 'down', inputs: ['a', 'v'], outputs: ['y'] },
+  ],
+  [weight('w', [2, 3], dtype), weight('b', [3], dtype), weight('v', [3, 2], dtype)],
+  { x: [[1, 5, 2], [2, 7, 2]], h: [[1, 5, 3], [2, 7, 3]], a: [[1, 5, 3], [2, 7, 3]], y: [[1, 5, 2], [2, 7, 2]] },
+  dtype,
+);
+
+type Heard = SlicePlace & { weights?: number[]; activations?: number[] };
+
+/** What a scorer is told, in order. */
+async function heard<N extends Need>(units: Units, needs: readonly N[], options: Parameters<typeof scoreUnits>[2] = {}): Promise<Heard[]> {
+  const slices: Heard[] = [];
+  const listener: Scorer = {
+    name: 'listener', needs,
+    start: () => undefined,
+    add: (_, { unit, role, operator, operand, initializer, weights, activations }) => {
+      slices.push({ unit, role, operator, operand, initializer, ...(weights.length > 0 && { weights: [...weights] }), ...(activations.length > 0 && { activations: [...activations] }) });
+    },
+    finish: (_, all) => new Float64Array(all.length),
+  };
+  await scoreUnits(units, listener, options);
+  return slices;
+}
+
+/** `out Conv.W`, one for each slice of unit 0. */
+const uses = (slices: readonly Heard[], unit = 0) => slices.filter((s) => s.unit === unit).map((s) => `${s.role} ${s.operator}.${s.operand} ${s.initializer}`);
+
+function backendGiving(give: (inputs: NamedTensors) => NamedTensors, disposed?: () => void): Backend {
+  return {
+    name: 'given',
+    info: async () => ({ version: '0', device: 'test', threads: 1 }),
+    compile: async () => ({ run: async (inputs) => give(inputs), dispose: async () => disposed?.() }),
+  };
+}
+
+describe('scoreUnits with weights', () => {
+  it('hands over every slice of every unit once, row-major', async () => {
+    const slices = await heard(perceptron(), ['weights']);
+    expect(slices.filter(({ unit }) => unit === 1)).toEqual([
+      { unit: 1, role: 'out', operator: 'MatMul', operand: 'B', initializer: 'w', weights: [1, 4] },
+      { unit: 1, role: 'along', operator: 'Add', operand: 'B', initializer: 'b', weights: [1] },
+      { unit: 1, role: 'in', operator: 'MatMul', operand: 'B', initializer: 'v', weights: [2, 3] },
+    ]);
+    expect(slices).toHaveLength(9);
+  });
+
+  it('narrows a slice of a packed recurrent weight to its direction, and tells rows of R from columns', async () => {
+    const units = unitsOf(
+      [
+        { op: 'RNN', name: 'r', inputs: ['x', 'w', 'r'], outputs: ['h'], attributes: { hidden_size: 2, direction: 'bidirectional' } },
+        { op: 'ReduceSum', inputs: ['h'], outputs: ['y'], attributes: { keepdims: 0 } },
+      ],
+      [weight('w', [2, 2, 1]), weight('r', [2, 2, 2])],
+      { x: [[5, 1, 1], [7, 2, 1]], h: [[5, 2, 1, 2], [7, 2, 2, 2]], y: [[], []] },
+    );
+    const slices = await heard(units, ['weights']);
+    expect(units.groups.map(({ lanes }) => lanes.map((lane) => lane.length))).toEqual([[2, 2]]);
+    const last = units.groups[0].lanes[1][1];
+    expect(slices.filter(({ unit }) => unit === last).map(({ role, operand, weights }) => [role, operand, weights])).toEqual([['out', 'W', [3]], ['out', 'R', [6, 7]], ['in', 'R', [5, 7]]]);
+  });
+
+  it('follows weights that are computed from others to the operator that applies them', async () => {
+    const units = unitsOf(
+      [
+        { op: 'DequantizeLinear', inputs: ['q', 'scale'], outputs: ['f'], attributes: { axis: 0 } },
+        { op: 'Transpose', inputs: ['f'], outputs: ['t'], attributes: { perm: [1, 0] } },
+        { op: 'MatMul', name: 'up', inputs: ['x', 't'], outputs: ['h'] },
+        { op: 'MatMul', name: 'down', inputs: ['h', 'v'], outputs: ['y'] },
+      ],
+      [weight('q', [3, 2], 'int8'), weight('scale', [3]), weight('v', [3, 2])],
+      { x: [[1, 2], [4, 2]], f: [[3, 2], [3, 2]], t: [[2, 3], [2, 3]], h: [[1, 3], [4, 3]], y: [[1, 2], [4, 2]] },
+    );
+    expect(uses(await heard(units, ['weights']))).toEqual(['out MatMul.B q', 'along DequantizeLinear.x_scale scale', 'in MatMul.B v']);
+  });
+
+  it('tells the parts of a packed weight apart that the graph cuts out of it', async () => {
+    const units = unitsOf(
+      [
+        { op: 'Split', inputs: ['packed', 'sizes'], outputs: ['w', 'u'], attributes: { axis: 1 } },
+        { op: 'MatMul', inputs: ['x', 'w'], outputs: ['h'] },
+        { op: 'Gemm', inputs: ['x', 'u'], outputs: ['g'] },
+        { op: 'MatMul', inputs: ['h', 'v'], outputs: ['p'] },
+        { op: 'MatMul', inputs: ['g', 't'], outputs: ['q'] },
+        { op: 'Add', inputs: ['p', 'q'], outputs: ['y'] },
+      ],
+      [weight('packed', [2, 7]), makeInitializer('sizes', 'int64', [2], [3, 4]), weight('v', [3, 2]), weight('t', [4, 2])],
+      { x: [[1, 2], [5, 2]], w: [[2, 3], [2, 3]], u: [[2, 4], [2, 4]], h: [[1, 3], [5, 3]], g: [[1, 4], [5, 4]], p: [[1, 2], [5, 2]], q: [[1, 2], [5, 2]], y: [[1, 2], [5, 2]] },
+    );
+    const slices = await heard(units, ['weights']);
+    expect(units.groups.map(({ lanes }) => uses(slices, lanes[0][0]))).toEqual([['out MatMul.B packed', 'in MatMul.B v'], ['out Gemm.B packed', 'in MatMul.B t']]);
+  });
+
+  it('uses the state that add returns', async () => {
+    const counter = defineScorer({ name: 'counter', needs: ['weights'], start: () => 0, add: (count) => count + 1, finish: (count, all) => all.map(() => count) });
+    expect(await scoreUnits(perceptron(), counter)).toEqual(Float64Array.of(9, 9, 9));
+  });
+
+  it('runs a criterion given as one function', async () => {
+    const most = defineCriterion({ name: 'most', score: (slices) => Math.max(...slices.flatMap((slice) => [...slice])) });
+    expect(await scoreUnits(perceptron(), most)).toEqual(Float64Array.of(3, 4, 5));
+  });
+
+  it('passes the seed on and reports progress', async () => {
+    const progress: string[] = [];
+    const seeded = defineScorer({ name: 'seeded', needs: ['weights'], start: (_, { seed }) => seed, add() {}, finish: (seed, all) => all.map(() => seed) });
+    expect(await scoreUnits(perceptron(), seeded, { seed: 5, onProgress: ({ stage, done, total }) => progress.push(`${stage} ${done}/${total}`) })).toEqual(Float64Array.of(5, 5, 5));
+    expect(progress).toEqual(['weights 1/3', 'weights 2/3', 'weights 3/3']);
+  });
+});
+
+describe('scoreUnits with activations', () => {
+  const shown = (dims: readonly number[]) => ({ a: { dtype: 'float32' as const, dims, data: counting(dims.reduce((p, n) => p * n, 1)) } });
+
+  it('hands over what each consumer reads of a unit, beside the columns that it weighs it with, batch by batch', async () => {
+    const slices = await heard(perceptron(), ['weights', 'activations'], { backend: backendGiving((inputs) => shown(inputs.x.data[0] === 0 ? [1, 2, 3] : [2, 1, 3])) });
+    expect(slices.filter(({ unit }) => unit === 2)).toEqual([
+      { unit: 2, role: 'in', operator: 'MatMul', operand: 'B', initializer: 'v', weights: [4, 5], activations: [2, 5] },
+      { unit: 2, role: 'in', operator: 'MatMul', operand: 'B', initializer: 'v', weights: [4, 5], activations: [2, 5] },
+    ]);
+    expect(slices).toHaveLength(6);
+  });
+
+  it('says that the inputs of the trace are random when no data are given', async () => {
+    const notes: string[] = [];
+    const options = { backend: backendGiving(() => shown([1, 1, 3])), onNote: (note: string) => notes.push(note) };
+    await heard(perceptron(), ['activations'], options);
+    expect(notes).toEqual([expect.stringContaining('no data were given')]);
+    await heard(perceptron(), ['activations'], { ...options, data: [{}] });
+    expect(notes).toHaveLength(1);
+  });
+
+  it('takes data that come one after another, and frees the executable also when they end in an error', async () => {
+    let disposed = 0;
+    const backend = backendGiving(() => shown([1, 1, 3]), () => disposed++);
+    async function* recordings(): AsyncGenerator<NamedTensors> {
+      yield {};
+      throw new Error('disk');
+    }
+    await expect(heard(perceptron(), ['activations'], { backend, data: recordings() })).rejects.toThrow('disk');
+    expect(disposed).toBe(1);
+  });
+
+  it('gives units that no run can show the same score, and says so', async () => {
+    const notes: string[] = [];
+    const nothing = defineScorer({ name: 'nothing', needs: ['activations'], start: () => 0, add() {}, finish: (_, all) => all.map(() => 0) });
+    const scores = await scoreUnits(perceptron('bfloat16'), nothing, { backend: backendGiving(() => ({})), data: [{}], onNote: (note) => notes.push(note) });
+    expect(scores).toEqual(Float64Array.of(1, 1, 1));
+    expect(notes).toEqual([expect.stringContaining('3 units of')]);
+  });
+
+  it('refuses to go without a backend or without data', async () => {
+    await expect(heard(perceptron(), ['activations'])).rejects.toMatchObject({ code: 'COPPICE_BACKEND_MISSING' });
+    await expect(heard(perceptron(), ['activations'], { backend: backendGiving(() => ({})), data: [] })).rejects.toMatchObject({ code: 'COPPICE_INPUT_INVALID' });
+  });
+});
+
+describe('scoreUnits refuses', () => {
+  const giving = (finish: () => ArrayLike<number>): Scorer => ({ name: 'odd', needs: [], start: () => undefined, add() {}, finish });
+
+  it.each([
+    ['too few scores', [1, 2], "'odd' gave 2 scores for 3 units"],
+    ['NaN', [1, NaN, 2], "'odd' gave NaN for unit 1"],
+    ['infinity', [1, 2, Infinity], "'odd' gave Infinity for unit 2"],
+    ['a negative score', [-1, 2, 3], "'odd' gave -1 for unit 0"],
+  ])('%s', async (_, scores, words) => {
+    await expect(scoreUnits(perceptron(), giving(() => scores))).rejects.toMatchObject({ code: 'COPPICE_SCORER_INVALID', message: expect.stringContaining(words) });
+  });
+
+  it('gradients, which need autodiff', async () => {
+    await expect(heard(perceptron(), ['gradients'])).rejects.toThrow('autodiff');
+  });
+});
