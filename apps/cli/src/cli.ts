@@ -2,8 +2,10 @@ import { CoppiceError, type ErrorCode } from '@coppice/graph';
 import { Command, CommanderError } from 'commander';
 import type { Container } from 'inversify';
 import { defineInspect } from './commands/inspect.ts';
+import { definePrune } from './commands/prune.ts';
+import { defineVerify } from './commands/verify.ts';
 import { createContainer } from './container.ts';
-import type { Context } from './context.ts';
+import { exitCodes, type Context } from './context.ts';
 import { createTerminal, type TextStream } from './terminal.ts';
 import { version } from './version.ts';
 
@@ -14,9 +16,6 @@ export interface CliOptions {
   readonly container?: Container;
   readonly folder?: string;
 }
-
-/** Exit codes: a slim model that is wrong, a fault of the user, a fault of ours. */
-export const exitCodes = { wrong: 1, user: 2, defect: 70 } as const;
 
 /**
  * Runs one command line.
@@ -49,7 +48,7 @@ function defineProgram(context: Context, out: TextStream): Command {
     .exitOverride()
     .configureOutput({ writeOut: (text) => out.write(text), writeErr: () => undefined, getOutHelpWidth: () => 100 })
     .addHelpText('after', '\nExample:\n  coppice prune model.onnx --macs 0.5 --out slim.onnx');
-  for (const define of [defineInspect]) define(program, context);
+  for (const define of [defineInspect, definePrune, defineVerify]) define(program, context);
   return program;
 }
 

@@ -10,3 +10,6 @@ export interface Context {
   /** Ends the process with this code when the command is done: 1 says that a model is wrong. */
   fail(code: number): void;
 }
+
+/** Exit codes: a slim model that is wrong, a fault of the user, a fault of ours. */
+export const exitCodes = { wrong: 1, user: 2, defect: 70 } as const;

@@ -149,6 +149,20 @@ describe('scoreUnits with activations', () => {
     expect(slices).toHaveLength(6);
   });
 
+  it('shows what a quantised consumer reads before it was quantised', async () => {
+    const units = unitsOf(
+      [
+        { op: 'MatMul', name: 'up', inputs: ['x', 'w'], outputs: ['a'] },
+        { op: 'DynamicQuantizeLinear', inputs: ['a'], outputs: ['q', 's', 'z'] },
+        { op: 'MatMulInteger', name: 'down', inputs: ['q', 'v', 'z'], outputs: ['y'] },
+      ],
+      [weight('w', [2, 3]), weight('v', [3, 2], 'int8')],
+      { x: [[1, 2], [4, 2]], a: [[1, 3], [4, 3]], q: [[1, 3], [4, 3]], s: [[], []], z: [[], []], y: [[1, 2], [4, 2]] },
+    );
+    const slices = await heard(units, ['weights', 'activations'], { backend: backendGiving(() => shown([2, 3])), data: [{}] });
+    expect(slices.filter(({ unit }) => unit === 1)).toEqual([{ unit: 1, role: 'in', operator: 'MatMulInteger', operand: 'B', initializer: 'v', weights: [2, 3], activations: [1, 4] }]);
+  });
+
   it('says that the inputs of the trace are random when no data are given', async () => {
     const notes: string[] = [];
     const options = { backend: backendGiving(() => shown([1, 1, 3])), onNote: (note: string) => notes.push(note) };

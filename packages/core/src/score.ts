@@ -46,12 +46,15 @@ export async function scoreUnits(units: Units, scorer: Scorer, options: ScoreOpt
   }
   const infos = unitInfos(units);
   const session = new Scoring(scorer, infos, options.seed ?? 0);
-  const uses = new Uses(units);
-  const parts = weightParts(units, uses);
-  if (scorer.needs.includes('activations')) await addActivations(units, session, findSites(units, uses, parts), options);
-  else if (scorer.needs.includes('weights')) addWeights(units, session, parts, options);
+  const active = scorer.needs.includes('activations');
+  if (scorer.needs.length > 0) {
+    const uses = new Uses(units);
+    const parts = weightParts(units, uses);
+    if (active) await addActivations(units, session, findSites(units, uses, parts), options);
+    else addWeights(units, session, parts, options);
+  }
   const scores = session.finish();
-  if (scorer.needs.includes('activations')) fillUnseen(scores, infos, session.seen, options);
+  if (active) fillUnseen(scores, infos, session.seen, options);
   return scores;
 }
 

@@ -46,7 +46,8 @@ export function analyseSteps(trace: Trace): AnalysedProgram {
       continue;
     }
     const made = step.outputs.filter((id) => id >= 0);
-    if (made.every((id) => trace.constants.has(id) || fills.has(id))) continue;
+    // A single number computed from weights is a constant too, but what it is computed from may be cut.
+    if (made.every((id) => (trace.constants.has(id) && !program.values[id].weighted) || fills.has(id))) continue;
     steps.push(analyseStep(step, trace));
   }
   for (const step of program.steps) if (step.link) steps.push(...analyseLink(step, trace));

@@ -4,6 +4,7 @@ import { frozen, letters, type NodeView, type Shape, type Signature } from './si
 
 const slides = 'the convolution slides along this axis';
 const taps = 'a tap of the kernel';
+const single = 'each group of the convolution makes one channel';
 
 /** How the channels of a convolution meet: axes of data, weight and result, what one multiply–accumulate is, and what repeats a size. */
 interface Channels extends Pick<Signature, 'sizes' | 'restates'> {
@@ -17,6 +18,7 @@ interface Channels extends Pick<Signature, 'sizes' | 'restates'> {
 function convolved(groups: number, ins: number, outs: number): Channels {
   if (groups === 1) return { x: 'i', w: 'o i', y: 'o', macs: 'o i' };
   const stated: Pick<Channels, 'sizes' | 'restates'> = { sizes: { g: groups }, restates: [{ attribute: 'group', is: 'g' }] };
+  if (groups !== ins && outs === groups) return { x: '(G i@G)', w: 'G i@G', y: 'G', macs: 'G i', sizes: { G: groups } };
   if (groups !== ins) return { x: '(g i@g)', w: '(g o@g) i@g', y: '(g o@g)', macs: 'g o i', ...stated };
   const y = outs === groups ? 'g' : '(g o)';
   return { x: 'g', w: `${y} 1`, y, macs: y.replace(/[()]/g, ''), ...stated };
@@ -26,6 +28,7 @@ function convolved(groups: number, ins: number, outs: number): Channels {
 function spread(groups: number, ins: number, outs: number): Channels {
   if (groups === 1) return { x: 'i', w: 'i o', y: 'o', macs: 'i o' };
   const stated: Pick<Channels, 'sizes' | 'restates'> = { sizes: { g: groups }, restates: [{ attribute: 'group', is: 'g' }] };
+  if (groups !== ins && outs === groups) return { x: '(G i@G)', w: '(G i@G) 1', y: 'G', macs: 'G i', sizes: { G: groups } };
   if (groups !== ins) return { x: '(g i@g)', w: '(g i@g) o@g', y: '(g o@g)', macs: 'g i o', ...stated };
   const one = outs === groups;
   return { x: 'g', w: one ? 'g 1' : 'g o', y: one ? 'g' : '(g o)', macs: one ? 'g' : 'g o', ...stated };
@@ -52,7 +55,7 @@ const convolutionRule = ({ weight = 1, channelsLast = false, rest }: Convolution
   const y = place(c.y, T);
   const operands: Record<number, string> = { 0: place(c.x, S), [weight]: `${c.w} ${K}`, ...rest(node, c.y, y) };
   const axes = notation(node, node.inputs.map((_, k) => operands[k]), [y]);
-  return { axes, sizes: c.sizes, macs: `n ${c.macs} ${K} ${T}`, restates: c.restates, because: explain(axes, { S: slides, T: slides, K: taps }) };
+  return { axes, sizes: c.sizes, macs: `n ${c.macs} ${K} ${T}`, restates: c.restates, because: explain(axes, { S: slides, T: slides, K: taps, G: single }) };
 };
 
 /** Data, scale, zero point; weight, scale, zero point; scale and zero point of the result; bias. */
@@ -120,7 +123,7 @@ export const contraction = {
     const [S, K, T] = ['S', 'K', 'T'].map((p) => letters(x.length - 2, p).join(' '));
     const c = spread(integer(node, 'group', 1), x[1], node.outputs[0]![1]);
     const axes = notation(node, [`n ${c.x} ${S}`, `${c.w} ${K}`, c.y], [`n ${c.y} ${T}`]);
-    return { axes, sizes: c.sizes, macs: `n ${c.macs} ${K} ${S}`, restates: c.restates, because: explain(axes, { S: slides, T: slides, K: taps }) };
+    return { axes, sizes: c.sizes, macs: `n ${c.macs} ${K} ${S}`, restates: c.restates, because: explain(axes, { S: slides, T: slides, K: taps, G: single }) };
   },
   /** A depthwise convolution that carries the last K−1 positions on. Spec: CausalConvWithState-27. */
   CausalConvWithState: (node) => {

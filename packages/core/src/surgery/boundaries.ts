@@ -1,6 +1,7 @@
-import { dataTypeOf, elementBits, toTensorProto, withFields } from '@coppice/graph';
+import { dataTypeOf, elementBits, makeNode, toTensorProto, withFields } from '@coppice/graph';
 import { tokensOf } from '../analysis/axis-table.ts';
 import { mixedLabels } from '../analysis/freeze.ts';
+import type { NormRegion } from '../analysis/norm-regions.ts';
 import { isFrozen, type AnalysedStep } from '../analysis/steps.ts';
 import type { Units } from '../analysis/units.ts';
 import { axisCuts, cutPayload } from './axis-cuts.ts';
@@ -38,6 +39,7 @@ export function restoreWidths(units: Units, step: AnalysedStep, kept: Kept, edit
       const first = members.find((m) => m.inputs.includes(id))!;
       edits.insertBefore(first.proto, padNode(edits, program.opset, value.name.slice(value.scope.path.length), padded, ends));
     }
+    if (id === step.region?.input) restoreReshape(step.region, padded, edits);
     for (const member of members) {
       member.inputs.forEach((read, position) => {
         const source = member.node.operands[position]?.source;
@@ -56,6 +58,16 @@ export function restoreWidths(units: Units, step: AnalysedStep, kept: Kept, edit
     edits.setOutput(last.proto, index, full);
     edits.insertAfter(last.proto, sliceNode(edits, program.opset, full, name, cut, cut.map(() => 0), cut.map((a) => kept.length(axes[a]))));
   });
+}
+
+/** A region that ends in a Reshape to the shape of its input needs the shape of the padded one. */
+function restoreReshape({ members }: NormRegion, padded: string, edits: GraphEdits): void {
+  const { node, proto } = members.at(-1)!;
+  const source = node.operands[1]?.source;
+  if (node.op !== 'Reshape' || source?.kind !== 'input') return;
+  const shape = edits.fresh(`${padded}/shape`);
+  edits.insertBefore(proto, makeNode({ op: 'Shape', name: shape, inputs: [padded], outputs: [shape] }));
+  edits.setInput(proto, source.index, shape);
 }
 
 /** Row-major contents with zeros behind each axis. */

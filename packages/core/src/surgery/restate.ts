@@ -131,8 +131,9 @@ function restateSlices(step: AnalysedStep, kept: Kept, edits: GraphEdits, opset:
     const stride = positions.length > 1 ? positions[1] - positions[0] : 1;
     const even = positions.every((p, k) => k === 0 || p - positions[k - 1] === stride);
     if (even && (stride === 1 || opset >= 10)) {
-      const end = positions.at(-1)! + Math.sign(stride);
-      starts = starts.with(entry, positions[0]);
+      // Nothing of the part stays: an empty part is legal.
+      const end = positions.length === 0 ? 0 : positions.at(-1)! + Math.sign(stride);
+      starts = starts.with(entry, positions[0] ?? 0);
       ends = ends.with(entry, end < 0 ? -2147483648 : end);
     } else {
       starts = starts.with(entry, 0);

@@ -24,7 +24,7 @@ const gemm: Block = (b, x) => {
   const rows = b.op('Reshape', [value.name, b.ints([-1, value.channels], 'rows')]);
   const a = transA ? transpose(b, rows, [1, 0]) : rows;
   const inputs = [a, weight(b, transB ? [width, value.channels] : [value.channels, width], value.channels)];
-  if (b.chance(0.8)) inputs.push(b.pick([() => weight(b, [width]), () => weight(b, [1, width]), () => weight(b, [1, 1])])());
+  if (b.opset < 11 || b.chance(0.8)) inputs.push(b.pick([() => weight(b, [width]), () => weight(b, [1, width]), () => weight(b, [1, 1])])());
   const attributes = { transA: transA || undefined, transB: transB || undefined, alpha: b.chance(0.3) ? 0.75 : undefined, beta: b.chance(0.3) ? 1.5 : undefined };
   const active = activation(b, b.op('Gemm', inputs, attributes));
   const shape = b.op('Concat', [sizeOf(b, value.name, 0), sizeOf(b, value.name, 1), b.ints([b.chance(0.5) ? -1 : width], 'width')], { axis: 0 });
