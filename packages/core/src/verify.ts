@@ -45,13 +45,32 @@ const SMALL = 0.01;
 const TOLERANCE: Partial<Record<DataType, number>> = { float32: 1e-4, float16: 1e-2, bfloat16: 5e-2, float64: 1e-9 };
 const DYNAMIC = new Set(['DynamicQuantizeLSTM', 'DynamicQuantizeLinear', 'DynamicQuantizeMatMul', 'QuantizeLinear']);
 
-/** The tolerance for a model: that of its coarsest arithmetic. Quantisation to 8 bits may fall on the other side of a rounding. */
+/** Sums of up to so many terms round within the usual tolerance. */
+const SHORT_SUM = 1024;
+
+/**
+ * The tolerance for a model: that of its coarsest arithmetic. Quantisation to 8 bits may fall on the other side of a rounding, and a norm
+ * over channels and time together sums many thousand terms, one by one in some runtimes, so that the order of the terms shows.
+ */
 export function toleranceOf(units: Units): number {
   const { program } = units.analysed;
   let tolerance = TOLERANCE.float32!;
   for (const { elementType, tainted } of program.values) if (tainted && elementType) tolerance = Math.max(tolerance, TOLERANCE[dataTypeOf(elementType)] ?? 0);
   if (program.steps.some(({ node }) => DYNAMIC.has(node.op))) tolerance = Math.max(tolerance, 2e-2);
-  return tolerance;
+  return tolerance * Math.max(1, Math.sqrt(longestNorm(units) / SHORT_SUM));
+}
+
+/** The largest number of elements that one norm over a prunable axis takes its statistics of, in the larger run. */
+function longestNorm({ analysed }: Units): number {
+  let longest = 0;
+  for (const { region, inputs } of analysed.steps) {
+    if (!region) continue;
+    for (const run of analysed.trace.runs) {
+      const shape = run.shapes[inputs[0]];
+      if (shape) longest = Math.max(longest, region.axes.reduce((p, a) => p * shape[a], 1));
+    }
+  }
+  return longest;
 }
 
 /**

@@ -42,12 +42,9 @@ function addDistances(scores: Float64Array, group: readonly UnitInfo[], rows: re
 /** All rows of a unit in one, in an order that does not depend on when they came. */
 function joined(rows: readonly Row[]): Float32Array {
   if (rows.length === 1) return rows[0].weights;
+  const ordered = rows.toSorted((a, b) => (a.key < b.key ? -1 : Number(a.key > b.key)));
   const result = new Float32Array(rows.reduce((sum, { weights }) => sum + weights.length, 0));
-  let at = 0;
-  for (const { weights } of rows.toSorted((a, b) => (a.key < b.key ? -1 : Number(a.key > b.key)))) {
-    result.set(weights, at);
-    at += weights.length;
-  }
+  ordered.reduce((at, { weights }) => (result.set(weights, at), at + weights.length), 0);
   return result;
 }
 

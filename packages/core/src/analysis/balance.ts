@@ -16,23 +16,26 @@ export function balance(elements: Elements): Balance[] {
   for (const [axis, { lanes }] of table.laneSpecs) demand(axis, lanes);
   for (const step of table.analysed.steps) for (const [label, { lanes }] of elements.lanes.get(step) ?? []) demand(table.labelOf(step, label), lanes);
   for (;;) {
-    const lanesOf = new Map<number, number[]>();
+    const placeOf = new Map<number, Place>();
     const result: Balance[] = [];
     let collapsed = false;
     for (const { axis, lanes } of demands.values()) {
       const made = laneSets(elements, axis, lanes);
-      if (made === undefined || !agrees(made, lanesOf)) {
+      if (made === undefined || !agrees(made, placeOf)) {
         elements.collapse(axis, elements.sizeOf(axis) / lanes);
         collapsed = true;
         break;
       }
       if (made.length === 0) continue;
-      made.forEach((sets, lane) => sets.forEach((set) => lanesOf.set(set, [...(lanesOf.get(set) ?? []), lane])));
+      for (const sets of made) for (const set of sets) placeOf.set(set, sets);
       result.push({ lanes: made });
     }
     if (!collapsed) return result;
   }
 }
+
+/** All sets that are in the same lane of a demand. */
+type Place = readonly number[];
 
 /** The prunable sets of each lane; an empty list when every set lies equally in all lanes; undefined when a set lies in some unequally. */
 function laneSets(elements: Elements, axis: number, lanes: number): number[][] | undefined {
@@ -62,15 +65,11 @@ function laneSets(elements: Elements, axis: number, lanes: number): number[][] |
   return equal ? [] : result;
 }
 
-/** Sets that are in the same lane here must have been in the same lane of each earlier demand that knew them, and the other way round. */
-function agrees(made: readonly (readonly number[])[], lanesOf: ReadonlyMap<number, readonly number[]>): boolean {
-  const seen = new Map<string, number>();
-  return made.every((sets, lane) => sets.every((set) => {
-    const before = lanesOf.get(set)?.[0];
-    if (before === undefined) return true;
-    const key = String(before);
-    if (seen.has(key) && seen.get(key) !== lane) return false;
-    seen.set(key, lane);
-    return [...seen.values()].filter((l) => l === lane).length <= 1;
-  }));
-}
+/**
+ * A lane has the same sets as a lane of an earlier demand, or none that an earlier demand knows: equal numbers from wider lanes would not be
+ * equal numbers from narrower ones.
+ */
+const agrees = (made: readonly (readonly number[])[], placeOf: ReadonlyMap<number, Place>): boolean => made.every((sets) => {
+  const before = placeOf.get(sets[0]);
+  return sets.every((set) => placeOf.get(set) === before) && (before === undefined || before.length === sets.length);
+});
