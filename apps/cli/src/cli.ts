@@ -1,8 +1,12 @@
 import { CoppiceError, type ErrorCode } from '@coppice/graph';
 import { Command, CommanderError } from 'commander';
 import type { Container } from 'inversify';
+import { defineBench } from './commands/bench.ts';
+import { defineBackends, defineScorers } from './commands/catalogue.ts';
+import { defineDemo } from './commands/demo.ts';
 import { defineInspect } from './commands/inspect.ts';
 import { definePrune } from './commands/prune.ts';
+import { defineReference } from './commands/reference.ts';
 import { defineVerify } from './commands/verify.ts';
 import { createContainer } from './container.ts';
 import { exitCodes, type Context } from './context.ts';
@@ -48,7 +52,7 @@ function defineProgram(context: Context, out: TextStream): Command {
     .exitOverride()
     .configureOutput({ writeOut: (text) => out.write(text), writeErr: () => undefined, getOutHelpWidth: () => 100 })
     .addHelpText('after', '\nExample:\n  coppice prune model.onnx --macs 0.5 --out slim.onnx');
-  for (const define of [defineInspect, definePrune, defineVerify]) define(program, context);
+  for (const define of [defineInspect, definePrune, defineVerify, defineBench, defineReference, defineDemo, defineScorers, defineBackends]) define(program, context);
   return program;
 }
 

@@ -52,12 +52,15 @@ export interface OpenedModel {
   readonly milliseconds: { readonly read: number; readonly trace: number; readonly units: number };
 }
 
-/** Reads a model, runs it for its shapes and finds its units. */
-export async function openModel(path: string, options: AnalysisOptions, context: Context): Promise<OpenedModel> {
+/**
+ * Reads a model, runs it for its shapes and finds its units.
+ * @param readBefore the model, where it was read already
+ */
+export async function openModel(path: string, options: AnalysisOptions, context: Context, readBefore?: Model): Promise<OpenedModel> {
   const backend = chosenBackend(context, options);
   const start = performance.now();
   context.terminal.progress(`reading ${path}`);
-  const model = readModel(path);
+  const model = readBefore ?? readModel(path);
   const given = readInputs(model, options.input ?? []);
   const release = releasedNames(model, options.release ?? []);
   const read = performance.now();

@@ -33,11 +33,12 @@ export async function verifyModel(path: string, slimPath: string, options: Verif
   const { plan: planPath, writeMasked, force } = options;
   if (writeMasked !== undefined) checkOutputs([writeMasked], { force, inputs: [path, slimPath, planPath] });
   const plan = readPlan(planPath);
-  assertOriginal(plan, identifyFiles(filesOf(readModel(path), path)));
+  const model = readModel(path);
+  assertOriginal(plan, identifyFiles(filesOf(model, path)));
   const slim = readModel(slimPath);
   const warnings = slimWarnings(plan, identifyFiles(filesOf(slim, slimPath)).sha256, slimPath);
   const { norm = 'exact', factors = 'heads', release, dims } = plan.request;
-  const { units, trace, backend, given } = await openModel(path, { ...options, norm, factors, release, dim: { ...dims, ...options.dim } }, context);
+  const { units, trace, backend, given } = await openModel(path, { ...options, norm, factors, release, dim: { ...dims, ...options.dim } }, context, model);
   const removed = fromPlanFile(units, plan);
   if (writeMasked !== undefined) await uninterrupted(() => writeModel(maskModel(units, removed), writeMasked, { force }));
   context.terminal.progress('comparing the slim model with the masked original');

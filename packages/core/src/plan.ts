@@ -22,6 +22,8 @@ export interface PlanRequest {
   readonly skip?: readonly string[];
   /** `uniform`: every group keeps the same share. `global`: the least important units for their cost go first, wherever they are. */
   readonly ranking?: 'uniform' | 'global';
+  /** Scores of different groups can be compared as they are. Otherwise a global ranking divides each by the mean of its group. */
+  readonly comparable?: boolean;
 }
 
 /** Which units go, and what that reaches. */
@@ -57,7 +59,7 @@ export function planCut(units: Units, scores: ArrayLike<number>, request: PlanRe
   const free = units.groups.map((group, g) => (eligible[g] && !fixed.groups.has(g) ? strides(units, group, g, rounded, request) : []));
   const before = costOf(units);
   const budgets = MEASURES.filter((m) => request[m] !== undefined).map((measure) => ({ measure, limit: before[measure] * request[measure]! }));
-  const order = request.ranking === 'global' ? orderByImportance(units, free, budgets[0]?.measure ?? 'macs') : orderByShare(units, free);
+  const order = request.ranking === 'global' ? orderByImportance(units, free, budgets[0]?.measure ?? 'macs', request.comparable ? () => 1 : groupMeans(units, rounded)) : orderByShare(units, free);
   const removedBy = (count: number) => [...fixed.units, ...order.slice(0, count).flatMap((stride) => stride.units)];
   const fits = (count: number) => {
     const cost = costOf(units, removedBy(count));
@@ -136,13 +138,22 @@ const orderByShare = (units: Units, free: readonly (readonly Stride[])[]): Strid
   free.flat().map((stride, k) => ({ stride, k, share: stride.keeps / laneWidth(units.groups[stride.group]) })).toSorted((a, b) => b.share - a.share || a.k - b.k).map(({ stride }) => stride);
 
 /** Least importance lost for cost saved first; within a group the order stays. */
-function orderByImportance(units: Units, free: readonly (readonly Stride[])[], measure: Measure): Stride[] {
+function orderByImportance(units: Units, free: readonly (readonly Stride[])[], measure: Measure, scaleOf: (group: number) => number): Stride[] {
   const costs = unitCosts(units)[measure];
-  const price = (stride: Stride) => stride.importance / Math.max(1e-12, stride.units.reduce((sum, unit) => sum + costs[unit], 0));
+  const price = (stride: Stride) => stride.importance / scaleOf(stride.group) / Math.max(1e-12, stride.units.reduce((sum, unit) => sum + costs[unit], 0));
   const prices = free.map((list) => list.map(price));
   // Prices along a group are made monotone: a cheap removal behind a dear one waits for it.
   for (const list of prices) for (let k = 1; k < list.length; k++) list[k] = Math.max(list[k], list[k - 1]);
   return free.flatMap((list, g) => list.map((stride, k) => ({ stride, price: prices[g][k] }))).toSorted((a, b) => a.price - b.price).map(({ stride }) => stride);
+}
+
+/** The mean score of each group, so that a layer of large weights is not worth more for that alone. */
+function groupMeans(units: Units, scores: Float64Array): (group: number) => number {
+  const means = units.groups.map(({ lanes }) => {
+    const ids = lanes.flat();
+    return ids.reduce((sum, id) => sum + scores[id], 0) / ids.length || 1;
+  });
+  return (group) => means[group];
 }
 
 function widthsAfter(units: Units, removed: readonly number[]): Plan['widths'] {

@@ -1,12 +1,15 @@
 import { dataTypeOf, type DataType } from '@coppice/graph';
 import type { Units } from '../analysis/units.ts';
 import { isDefault } from '../program.ts';
+import { compress } from './compress.ts';
+import { axisCuts } from './cut.ts';
 import type { GraphEdits } from './edits.ts';
 import type { Kept } from './kept.ts';
 
 /**
  * Numbers that the graph computes from the shape of something that got narrower (√width, a count to divide by, bounds) would adapt and
- * change the function. Where they are read as data they become literals of what the whole model computed.
+ * change the function. Where they are read as data they become literals of what the whole model computed. So do small constants that
+ * the graph computes and that got narrower themselves.
  */
 export function bakeStale(units: Units, kept: Kept, edits: GraphEdits): void {
   const { program, trace, steps, fills } = units.analysed;
@@ -17,15 +20,21 @@ export function bakeStale(units: Units, kept: Kept, edits: GraphEdits): void {
     const changed = measures ? table.axesOf(inputs[0]).some((axis) => kept.isCut(axis)) : inputs.some((id) => stale.has(id));
     if (changed) for (const id of outputs) if (id >= 0 && !program.values[id].tainted) stale.add(id);
   }
-  if (stale.size === 0) return;
+  const accounted = new Set(steps.flatMap(({ outputs }) => outputs));
+  // A small computed constant has no structure of its own, so nothing upstream of it was cut along with it.
+  const isNarrower = (id: number): boolean =>
+    id >= 0 && trace.constants.has(id) && !program.values[id].tensor && !accounted.has(id) && table.axesOf(id).some((axis) => kept.isCut(axis));
   const baked = new Map<number, string>();
   const bake = (id: number): string | undefined => {
     const constant = trace.constants.get(id);
     if (!constant) return undefined;
-    if (table.axesOf(id).some((axis) => kept.isCut(axis))) return undefined;
+    const cuts = axisCuts(units, id, kept);
+    if (cuts.length > 0 && !isNarrower(id)) return undefined;
     if (!baked.has(id)) {
+      const dims = constant.dims.map((n, a) => cuts.find(({ axis }) => axis === a)?.indices[0].length ?? n);
+      const bytes = compress(new Uint8Array(Float64Array.from(constant.values).buffer), constant.dims, 8, cuts);
       const dtype: DataType = program.values[id].elementType ? dataTypeOf(program.values[id].elementType) : (constant.dtype as DataType);
-      baked.set(id, edits.addConstant(`${program.values[id].name}/baked`, dtype, constant.dims, constant.values));
+      baked.set(id, edits.addConstant(`${program.values[id].name}/baked`, dtype, dims, Array.from(new Float64Array(bytes.buffer))));
     }
     return baked.get(id);
   };
@@ -34,7 +43,7 @@ export function bakeStale(units: Units, kept: Kept, edits: GraphEdits): void {
       member.inputs.forEach((id, k) => {
         const source = member.node.operands[k]?.source;
         // What `restate` has written is no longer read from the graph.
-        if (!stale.has(id) || fills.has(id) || source?.kind !== 'input' || edits.inputOf(member.proto, source.index) !== member.proto.input[source.index]) return;
+        if (!(stale.has(id) || isNarrower(id)) || fills.has(id) || source?.kind !== 'input' || edits.inputOf(member.proto, source.index) !== member.proto.input[source.index]) return;
         const name = bake(id);
         if (name !== undefined) edits.setInput(member.proto, source.index, name);
       });
