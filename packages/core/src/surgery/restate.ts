@@ -59,13 +59,20 @@ function restateSizes(step: AnalysedStep, { operand, are }: Of<'are'>, kept: Kep
 function restateShape(step: AnalysedStep, { operand, shapeOfOutput }: Of<'shapeOfOutput'>, kept: Kept, edits: GraphEdits, opset: number): void {
   const { table } = kept.elements;
   const axes = table.axesOf(step.outputs[shapeOfOutput]);
-  if (!axes.some((axis) => kept.isCut(axis))) return;
+  const stated = step.view?.inputs[operand]?.[0] ?? axes.length;
+  const shift = axes.length - stated;
+  // An entry 0 of Reshape copies the size at its position, which may be that of another axis.
+  const copied = step.step.node.op === 'Reshape' && step.step.node.attributes.allowzero !== 1 ? table.axesOfUse(step, 0) : [];
+  const couldCopy = (k: number) => copied[k] !== undefined && step.view!.runs.every(({ inputs, outputs }) => inputs[0]![k] === outputs[0]![k] && outputs[0]![k] === table.lengths[axes[k]]);
+  const copiesOther = (k: number) => couldCopy(k) && kept.length(copied[k]) !== kept.length(axes[k]);
+  const isChanged = (k: number) => kept.isCut(axes[k + shift]) || copiesOther(k);
+  const entries = Array.from({ length: stated }, (_, k) => k);
+  if (!entries.some(isChanged)) return;
   const contents = contentsOf(step, operand);
   if (contents) {
-    const shift = axes.length - contents.length;
     const values = contents.map((v, k) => {
       const axis = axes[k + shift];
-      return axis !== undefined && v === table.lengths[axis] ? kept.length(axis) : v;
+      return axis !== undefined && (v === table.lengths[axis] || (v === 0 && copiesOther(k))) ? kept.length(axis) : v;
     });
     if (values.some((v, k) => v !== contents[k])) writeOperand(step, operand, values, kept, edits);
     return;
@@ -75,12 +82,12 @@ function restateShape(step: AnalysedStep, { operand, shapeOfOutput }: Of<'shapeO
   const { proto } = step.step;
   const live = edits.inputOf(proto, source.index);
   const name = edits.fresh(`${proto.output[0]}/shape`);
-  const literal = edits.addConstant(`${name}/kept`, 'int64', [axes.length], axes.map((axis) => (kept.isCut(axis) ? kept.length(axis) : 0)));
+  const literal = edits.addConstant(`${name}/kept`, 'int64', [stated], entries.map((k) => (isChanged(k) ? kept.length(axes[k + shift]) : 0)));
   if (opset >= 9) {
-    const where = edits.addConstant(`${name}/cut`, 'bool', [axes.length], axes.map((axis) => (kept.isCut(axis) ? 1 : 0)));
+    const where = edits.addConstant(`${name}/cut`, 'bool', [stated], entries.map((k) => (isChanged(k) ? 1 : 0)));
     edits.insertBefore(proto, makeNode({ op: 'Where', name, inputs: [where, literal, live], outputs: [name] }));
   } else {
-    const keep = edits.addConstant(`${name}/uncut`, 'int64', [axes.length], axes.map((axis) => (kept.isCut(axis) ? 0 : 1)));
+    const keep = edits.addConstant(`${name}/uncut`, 'int64', [stated], entries.map((k) => (isChanged(k) ? 0 : 1)));
     const masked = edits.fresh(`${name}/masked`);
     edits.insertBefore(proto, makeNode({ op: 'Mul', name: masked, inputs: [live, keep], outputs: [masked] }));
     edits.insertBefore(proto, makeNode({ op: 'Add', name, inputs: [masked, literal], outputs: [name] }));

@@ -1,8 +1,8 @@
 import { dataTypeOf, type DataType } from '@coppice/graph';
 import type { Units } from '../analysis/units.ts';
 import { isDefault } from '../program.ts';
+import { axisCuts } from './axis-cuts.ts';
 import { compress } from './compress.ts';
-import { axisCuts } from './cut.ts';
 import type { GraphEdits } from './edits.ts';
 import type { Kept } from './kept.ts';
 
