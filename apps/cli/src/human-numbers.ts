@@ -21,8 +21,8 @@ export const formatBytes = (value: number): string => scaled(value, ['B', 'kB', 
 /** `49.8 %` of a share between 0 and 1. */
 export const formatShare = (share: number): string => `${(share * 100).toFixed(share > 0 && share < 0.001 ? 2 : 1)} %`;
 
-/** `1.93 ms`. */
-export const formatMs = (ms: number): string => (ms >= 9999.5 ? `${threeDigits(ms / 1000)} s` : `${threeDigits(ms)} ms`);
+/** `1.93 ms`, `2.61 s`. */
+export const formatMs = (ms: number): string => (ms >= 999.5 ? `${threeDigits(ms / 1000)} s` : `${threeDigits(ms)} ms`);
 
 /** `×1.9`: how many times faster or smaller. */
 export const formatRatio = (ratio: number): string => (Number.isFinite(ratio) ? `×${ratio.toFixed(ratio >= 9.95 ? 0 : 2)}` : '–');

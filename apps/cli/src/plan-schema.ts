@@ -1,4 +1,3 @@
-/** JSON schema (2020-12) of plan files; `docs/plan.schema.json` is a copy for programs that are not ours. */
 const index = { type: 'integer', minimum: 0 } as const;
 const share = { type: 'number', exclusiveMinimum: 0, maximum: 1 } as const;
 const strings = { type: 'array', items: { type: 'string' } } as const;
@@ -27,6 +26,7 @@ const slice = {
   },
 } as const;
 
+/** JSON schema (2020-12) of plan files; `docs/plan.schema.json` is a copy for programs that are not ours. */
 export const planSchema = {
   $schema: 'https://json-schema.org/draft/2020-12/schema',
   title: 'Coppice plan',

@@ -1,9 +1,9 @@
+import type { BeforeAfter, Verdict } from '@coppice/core';
 import { basename } from 'node:path';
 import { formatBytes, formatCount, formatDifference, formatDims, formatMs, formatRatio, formatShare } from './human-numbers.ts';
 import type { PruneReport } from './prune-model.ts';
 import type { Terminal } from './terminal.ts';
 import { tableLines, wrapItems, wrapText } from './text-table.ts';
-import type { BeforeAfter, Verdict } from '@coppice/core';
 
 /** A report for people. */
 export function printPrune(report: PruneReport, { paint, print }: Terminal): void {

@@ -1,26 +1,14 @@
-import { makeInitializer, makeModel, makeNode, makeValueInfo, type DataType, type NodeParts, type TensorProto, type Model } from '@coppice/graph';
+import { makeInitializer, type DataType } from '@coppice/graph';
 import { describe, expect, it } from 'vitest';
-import { findUnits, type Units } from './analysis/units.ts';
+import type { Units } from './analysis/units.ts';
 import type { Backend, NamedTensors } from './backend.ts';
-import { flattenModel } from './program.ts';
 import { scoreUnits } from './score.ts';
+import { countingWeight, statedUnits } from './stated-model.ts';
 import { defineCriterion, defineScorer, type Need, type Scorer, type SlicePlace } from './scorer.ts';
 
-type TwoShapes = readonly [readonly number[], readonly number[]];
-
-/** Units of a model whose shapes are stated, so that no runtime is needed. */
-function unitsOf(nodes: readonly NodeParts[], initializers: readonly TensorProto[], shapes: Readonly<Record<string, TwoShapes>>, dtype: DataType = 'float32'): Units {
-  const model: Model = makeModel({
-    opset: 17,
-    graph: { inputs: [makeValueInfo('x', dtype, shapes.x[0].map((n, a) => (n === shapes.x[1][a] ? n : `d${a}`)))], outputs: [makeValueInfo('y', dtype)], nodes: nodes.map(makeNode), initializers },
-  });
-  const program = flattenModel(model);
-  const run = (r: 0 | 1) => ({ inputs: { x: { dtype: 'float32', dims: [], data: Float32Array.of(r) } } satisfies NamedTensors, shapes: program.values.map(({ name, tensor }) => tensor?.dims.map(Number) ?? shapes[name]?.[r]) });
-  return findUnits({ program, runs: [run(0), run(1)], constants: new Map(), notes: [], sizes: [{}, {}] });
-}
-
+const unitsOf = statedUnits;
+const weight = countingWeight;
 const counting = (length: number) => Float32Array.from({ length }, (_, k) => k);
-const weight = (name: string, dims: readonly number[], dtype: DataType = 'float32') => makeInitializer(name, dtype, dims, counting(dims.reduce((p, n) => p * n, 1)));
 
 /** x [N, T, 2] → MatMul to 3 → bias → MatMul to 2. */
 const perceptron = (dtype: DataType = 'float32') => unitsOf(

@@ -10,6 +10,7 @@ import { inspectReport, type InspectReport } from '../inspect-report.ts';
 import { openModel, type AnalysisOptions } from '../model-options.ts';
 import { pruneModel, type PruneReport } from '../prune-model.ts';
 import { printPrune, verdictText } from '../prune-text.ts';
+import { wrapText } from '../text-table.ts';
 import { verifyModel, type VerifyReport } from '../verify-model.ts';
 
 interface DemoOptions {
@@ -41,7 +42,7 @@ export function defineDemo(program: Command, context: Context): void {
     });
 }
 
-/** Half a second of speech, which is what a person waits for. */
+/** One second of speech, in frames of 10 ms. */
 const FRAMES = 100;
 
 async function runDemo({ folder: wanted, backend }: DemoOptions, context: Context): Promise<DemoReport> {
@@ -74,7 +75,8 @@ function printDemo({ folder, inspect, prune, verify, bench, seconds }: DemoRepor
   print('');
   // The longer measurement replaces the short one that pruning makes.
   printPrune({ ...prune, latency: prune.latency && { ...prune.latency, before, after } }, terminal);
+  const again = wrapText(verdictText(verify.verdict), { first: 'again     from the files: ', indent: ' '.repeat(10) });
+  for (const line of again) print(line);
   print('');
-  print(`${paint(verify.verdict.equal ? 'green' : 'red', 'verified')}  again from the files: ${verdictText(verify.verdict)}`);
   print(`All of it took ${formatMs(seconds * 1000)}. The files are in ${folder}; try \`coppice inspect ${join(folder, 'slim.onnx')}\`.`);
 }

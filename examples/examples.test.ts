@@ -1,0 +1,40 @@
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+
+const here = import.meta.dirname;
+const cli = join(here, '../apps/cli/src/main.ts');
+let folder: string;
+
+/** Runs a program of this repository as a person would. */
+function run(...words: string[]): string {
+  const { status, stdout, stderr } = spawnSync(process.execPath, words, { cwd: folder, encoding: 'utf8' });
+  expect(stderr).toBe('');
+  expect(status).toBe(0);
+  return stdout;
+}
+
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), 'coppice-examples-'));
+  run(cli, 'reference', '--mels', '16', '--channels', '6,6', '--hidden', '12', '--layers', '2', '--out', 'model.onnx');
+});
+afterAll(() => rmSync(folder, { recursive: true }));
+
+describe('the examples', () => {
+  it('prune-from-code.ts prunes the reference model to half', () => {
+    expect(run(join(here, 'prune-from-code.ts'), 'model.onnx', 'half.onnx')).toMatch(/^half.onnx: (4\d|50) % of the MACs\n$/);
+    expect(statSync(join(folder, 'half.onnx')).size).toBeLessThan(statSync(join(folder, 'model.onnx')).size * 0.7);
+  });
+
+  it('custom-criterion.ts is a scorer that prune takes', () => {
+    const report = JSON.parse(run(cli, 'prune', 'model.onnx', '--macs', '0.5', '--plugin', join(here, 'custom-criterion.ts'), '--scorer', 'peak', '--out', 'slim.onnx', '--json'));
+    expect(report).toMatchObject({ request: { scorer: 'peak' }, verdict: { equal: true } });
+  });
+
+  it.each(['custom-criterion.ts', 'prune-from-code.ts'])('%s has at most 15 lines of code', (name) => {
+    const lines = readFileSync(join(here, name), 'utf8').split('\n').filter((line) => line.trim() !== '');
+    expect(lines.length).toBeLessThanOrEqual(15);
+  });
+});
