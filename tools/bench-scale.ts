@@ -1,11 +1,10 @@
-import { readFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { availableParallelism, cpus } from 'node:os';
-import { mkdtempSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fork } from 'node:child_process';
 import { nativeBackend } from '@coppice/backend-onnx';
-import { costOf, cutModel, findUnits, planCut, traceModel } from '@coppice/core';
+import { costOf, cutModel, findUnits, planCut, traceModel, verifyCut } from '@coppice/core';
 import { readModel, writeModel } from '@coppice/graph/node';
 import { generateModel } from './models/generate.ts';
 
@@ -14,21 +13,21 @@ import { generateModel } from './models/generate.ts';
  * Each model is measured in a process of its own; peak memory is the resident set over that of the bare process before reading.
  */
 const cases = [
-  ...[1e6, 10e6, 30e6, 95e6, 300e6].map((parameters) => ({ kind: 'transformer' as const, parameters })),
+  ...(process.env.SIZES?.split(',').map(Number) ?? [1e6, 10e6, 30e6, 95e6, 300e6]).map((parameters) => ({ kind: 'transformer' as const, parameters })),
   ...[1e6, 10e6, 95e6].map((parameters) => ({ kind: 'crnn' as const, parameters })),
 ];
 
 interface Measurement {
   readonly kind: string; readonly parameters: number; readonly megabytes: number; readonly nodes: number; readonly units: number;
-  readonly traceMs: number; readonly analyseMs: number; readonly planMs: number; readonly cutMs: number; readonly writeMs: number;
-  /** Peak over the bare process, in file sizes: without the tracing run, and with it. */
-  readonly peak: number; readonly peakWithTrace: number;
+  readonly traceMs: number; readonly analyseMs: number; readonly planMs: number; readonly cutMs: number; readonly writeMs: number; readonly verifyMs: number;
+  /** Peak over the bare process, in file sizes: from reading to writing, and with the verification after it. */
+  readonly peak: number; readonly peakWithVerify: number;
 }
 
 /** High-water mark of the resident set, bytes. */
 const peakRss = (): number => Number(/VmHWM:\s+(\d+)/.exec(readFileSync('/proc/self/status', 'utf8'))![1]) * 1024;
 
-async function measure(path: string, kind: string, traced: string | undefined): Promise<Measurement> {
+async function measure(path: string, kind: string): Promise<Measurement> {
   const bytes = statSync(path).size;
   const bare = peakRss();
   const model = readModel(path);
@@ -45,17 +44,20 @@ async function measure(path: string, kind: string, traced: string | undefined): 
   const t4 = clock();
   writeModel(slim, `${path}.slim`, { force: true });
   const t5 = clock();
-  void traced;
+  const peak = (peakRss() - bare) / bytes;
+  const verdict = await verifyCut(units, plan.removed, slim, nativeBackend());
+  if (!verdict.equal) throw new Error(`${path}: ${verdict.worst.relative}`);
+  const t6 = clock();
   return {
     kind, parameters: costOf(units).params, megabytes: bytes / 1e6, nodes: trace.program.steps.length, units: units.units.length,
-    traceMs: t1 - t0, analyseMs: t2 - t1, planMs: t3 - t2, cutMs: t4 - t3, writeMs: t5 - t4,
-    peak: 0, peakWithTrace: (peakRss() - bare) / bytes,
+    traceMs: t1 - t0, analyseMs: t2 - t1, planMs: t3 - t2, cutMs: t4 - t3, writeMs: t5 - t4, verifyMs: t6 - t5,
+    peak, peakWithVerify: (peakRss() - bare) / bytes,
   };
 }
 
 if (process.argv[2] === '--one') {
   const [, , , path, kind] = process.argv;
-  process.send!(await measure(path, kind, undefined));
+  process.send!(await measure(path, kind));
   process.disconnect();
 } else {
   const folder = mkdtempSync(join(tmpdir(), 'coppice-bench-'));
@@ -70,7 +72,7 @@ if (process.argv[2] === '--one') {
         child.once('exit', (code) => code && reject(new Error(`measuring ${path} ended with ${code}`)));
       });
       rows.push(row);
-      process.stderr.write(`${kind} ${(row.parameters / 1e6).toFixed(1)} M: analyse ${row.analyseMs.toFixed(0)} plan ${row.planMs.toFixed(0)} cut ${row.cutMs.toFixed(0)} write ${row.writeMs.toFixed(0)} trace ${row.traceMs.toFixed(0)} ms, peak ${row.peakWithTrace.toFixed(2)} N, ${row.nodes} nodes ${row.units} units\n`);
+      process.stderr.write(`${kind} ${(row.parameters / 1e6).toFixed(1)} M: analyse ${row.analyseMs.toFixed(0)} plan ${row.planMs.toFixed(0)} cut ${row.cutMs.toFixed(0)} write ${row.writeMs.toFixed(0)} trace ${row.traceMs.toFixed(0)} verify ${row.verifyMs.toFixed(0)} ms, peak ${row.peak.toFixed(2)} N, with verification ${row.peakWithVerify.toFixed(2)} N, ${row.nodes} nodes ${row.units} units\n`);
       rmSync(path);
       rmSync(`${path}.slim`);
     }

@@ -3,9 +3,11 @@ import { wasmBackend } from '@coppice/backend-onnx';
 import * as activation from '@coppice/scorer-activation';
 import * as magnitude from '@coppice/scorer-magnitude';
 import { Container, ContainerModule } from 'inversify';
-import { describe, expect, it } from 'vitest';
+import { afterAll, describe, expect, it } from 'vitest';
 import { backendNamed, backendNames, createContainer, scorerNamed, scorerNames } from './container.ts';
-import { folderWithModel, run } from './testing/command-line.ts';
+import { folderWithModel, removeFolders, run } from './testing/command-line.ts';
+
+afterAll(removeFolders);
 
 describe('the composition root', () => {
   it('binds every backend and scorer under its name', () => {

@@ -38,8 +38,8 @@ export function decodeNpy(bytes: Uint8Array, name: string): Tensor {
   const [dtype, ArrayType] = types[descr as keyof typeof types];
   const byteLength = dims.reduce((product, size) => product * size, ArrayType.BYTES_PER_ELEMENT);
   if (byteLength !== bytes.length - end) throw invalid(`has ${bytes.length - end} bytes of data, and ${dtype}[${dims.join(', ')}] needs ${byteLength}`);
-  // A copy, because typed arrays must start at multiples of their element size.
-  const data = new ArrayType(bytes.slice(end).buffer);
+  // A copy, because typed arrays start at multiples of their element size; Buffer's own slice would share memory.
+  const data = new ArrayType(Uint8Array.from(bytes.subarray(end)).buffer);
   if (dtype === 'bool' && (data as Uint8Array).some((value) => value > 1)) throw invalid('holds booleans that are neither 0 nor 1');
   return { dtype, dims, data };
 }

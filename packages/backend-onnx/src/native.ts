@@ -1,5 +1,5 @@
 import type { Backend, CompileOptions } from '@coppice/core';
-import { CoppiceError, encodeModel, graphOf, TensorProto_DataType, type Model } from '@coppice/graph';
+import { CoppiceError, encodeModel, everyTensor, graphOf, storedByteLength, TensorProto_DataType, type Model } from '@coppice/graph';
 import type { InferenceSession } from 'onnxruntime-node';
 import { withModelFile } from './model-file.ts';
 import { compileOn, levelOf, quiet, takingTurns, type Build } from './session.ts';
@@ -32,18 +32,18 @@ async function createSession(model: Model, options: CompileOptions): Promise<Inf
     intraOpNumThreads: options.threads ?? 1,
     interOpNumThreads: 1,
     // Idle threads of one session would otherwise spin and take the cores from the next one.
-    extra: { session: { force_spinning_stop: '1' } },
+    // Packed copies of weights pay off over many runs; a model that is compiled unoptimised is run a few times.
+    extra: { session: { force_spinning_stop: '1', ...(level === 'disabled' && { disable_prepacking: '1' }) } },
     ...quiet,
   };
-  let bytes: Uint8Array;
-  try {
-    bytes = encodeModel(model);
-  } catch (error) {
-    if (!(error instanceof CoppiceError) || error.code !== 'COPPICE_MODEL_TOO_LARGE') throw error;
-    return withModelFile(model, (path) => InferenceSession.create(path, settings));
-  }
-  return InferenceSession.create(bytes, settings);
+  // From a file the weights are read once; from memory the library copies what is in memory already, twice.
+  const large = [...everyTensor(model.proto)].reduce((sum, tensor) => sum + storedByteLength(model, tensor), 0) > INLINE_LIMIT;
+  if (large) return withModelFile(model, (path) => InferenceSession.create(path, settings));
+  return InferenceSession.create(encodeModel(model), settings);
 }
+
+/** Models with more bytes of weights than this are handed over as files. */
+const INLINE_LIMIT = 64e6;
 
 /** Whether convolutions compute in float16: such models can end the process at level "all" while they are loaded. */
 function hasHalfConvolution(model: Model): boolean {

@@ -33,7 +33,7 @@ export interface Scope {
 
 /** Equal values on both sides of the border of a body: the elements of each pair are the same thing. */
 export interface Link {
-  readonly pairs: readonly { readonly outer: number; readonly inner: number; /** The axis that only the outer value has: the one it is scanned along. */ readonly scanAxis?: number }[];
+  readonly pairs: readonly { readonly outer: number; readonly inner: number; /** The axis that only the outer value has: the one it is scanned along. */ readonly scanAxis?: number; /** The input of the node that is the outer value. */ readonly input?: number }[];
 }
 
 /** One node of the flattened graph, in an order in which every value is defined before it is used. */
@@ -123,7 +123,10 @@ export function flattenModel(model: Model): Program {
     };
     const outputs = proto.output.map((name, k) =>
       name === '' ? -1 : newValue(scope, name, { ...facts, elementType: inferElementType(node, inputs.map((id) => (id < 0 ? 0 : values[id].elementType)), k) }));
-    steps.push({ index: steps.length, scope, proto, node, inputs, outputs, link: control ? linkBodies(node, inputs, outputs, bodies) : undefined });
+    const link = control ? linkBodies(node, inputs, outputs, bodies) : undefined;
+    // What comes out of a body has the type that it has inside.
+    for (const { outer, inner } of link?.pairs ?? []) if (values[outer].elementType === 0) values[outer].elementType = values[inner].elementType;
+    steps.push({ index: steps.length, scope, proto, node, inputs, outputs, link });
   };
 
   const main = addScope(graphOf(model), '', undefined);

@@ -82,40 +82,46 @@ export async function verifyCut(units: Units, removed: readonly number[], slim: 
   const tolerance = options.tolerance ?? toleranceOf(units);
   const kept = new Kept(units, removed);
   const inputs = options.inputs ?? units.analysed.trace.runs.map((run) => run.inputs);
-  const masked = await backend.compile(maskModel(units, removed), { optimise: 'none' });
-  const worst = new Map<string, OutputDifference>();
-  let refusal: unknown;
-  let runs = 0;
-  try {
-    const cut = await backend.compile(slim, { optimise: 'none' });
-    try {
-      for (const whole of inputs) {
-        // What the original refuses (a batch of one, perhaps) says nothing about the cut.
-        const expected = await masked.run(whole).catch((error: unknown) => void (refusal = error));
-        if (!expected) continue;
-        runs++;
-        const got = await cut.run(narrowInputs(units, kept, whole));
-        for (const { name } of graphOf(units.analysed.program.model).output) {
-          const difference = compareTensors(name, got[name], narrow(units, kept, name, expected[name], 'output'), tolerance);
-          const before = worst.get(name);
-          if (!before || !(difference.relative <= before.relative)) worst.set(name, difference);
-        }
-      }
-    } finally {
-      await cut.dispose();
-    }
-  } finally {
-    await masked.dispose();
-  }
-  if (runs === 0) throw refusal;
-  const differences = [...worst.values()];
+  const expected = await runAll(maskModel(units, removed), backend, inputs);
+  const got = await runAll(slim, backend, inputs.map((input, k) => expected[k] && narrowInputs(units, kept, input)), true);
+  const names = graphOf(units.analysed.program.model).output.map(({ name }) => name);
+  const whole = expected.map((results) => results && Object.fromEntries(names.map((name) => [name, narrow(units, kept, name, results[name], 'output')])));
+  const differences = largestDifferences(names, got, whole, tolerance);
   return {
     equal: differences.every((d) => d.finite && d.relative <= d.tolerance),
     kind: units.options.norm === 'shrink' ? 'to a norm' : 'exact',
-    runs,
-    worst: differences.toSorted((a, b) => Number(a.finite) - Number(b.finite) || b.relative - a.relative)[0],
+    runs: expected.filter(Boolean).length,
+    worst: differences.toSorted((x, y) => Number(x.finite) - Number(y.finite) || y.relative - x.relative)[0],
     differences,
   };
+}
+
+/**
+ * Runs a model on several inputs; one session at a time, because a session holds the weights once more.
+ * Unless all inputs must work, those that the model refuses (a batch of one, perhaps) give undefined; at least one has to be taken.
+ */
+async function runAll(model: Model, backend: Backend, inputs: readonly (NamedTensors | undefined)[], all = false): Promise<(NamedTensors | undefined)[]> {
+  const executable = await backend.compile(model, { optimise: 'none' });
+  try {
+    const results: (NamedTensors | undefined)[] = [];
+    let refusal: unknown;
+    for (const input of inputs) results.push(input && (await executable.run(input).catch((error: unknown) => {
+      if (all) throw error;
+      refusal = error;
+      return undefined;
+    })));
+    if (results.every((r) => r === undefined)) throw refusal;
+    return results;
+  } finally {
+    await executable.dispose();
+  }
+}
+
+function largestDifferences(names: readonly string[], got: readonly (NamedTensors | undefined)[], expected: readonly (NamedTensors | undefined)[], tolerance: number): OutputDifference[] {
+  return names.map((name) => {
+    const each = expected.flatMap((results, k) => (results ? [compareTensors(name, got[k]?.[name], results[name], tolerance)] : []));
+    return each.reduce((worst, d) => (worst.finite && (!d.finite || d.relative > worst.relative) ? d : worst));
+  });
 }
 
 /**
@@ -138,28 +144,9 @@ export function verificationInputs(trace: Trace, seeds: readonly (number | strin
  */
 export async function verifyPreparation(original: Model, trace: Trace, backend: Backend, inputs: readonly NamedTensors[], tolerance = TOLERANCE.float32!): Promise<OutputDifference[]> {
   if (original.proto === trace.program.model.proto) return [];
-  const before = await backend.compile(original, { optimise: 'none' });
-  const worst = new Map<string, OutputDifference>();
-  try {
-    const after = await backend.compile(trace.program.model, { optimise: 'none' });
-    try {
-      for (const input of inputs) {
-        const expected = await before.run(input).catch(() => undefined);
-        if (!expected) continue;
-        const got = await after.run(input);
-        for (const [name, tensor] of Object.entries(expected)) {
-          const difference = compareTensors(name, got[name], tensor, tolerance);
-          const known = worst.get(name);
-          if (!known || !(difference.relative <= known.relative)) worst.set(name, difference);
-        }
-      }
-    } finally {
-      await after.dispose();
-    }
-  } finally {
-    await before.dispose();
-  }
-  return [...worst.values()];
+  const expected = await runAll(original, backend, inputs);
+  const got = await runAll(trace.program.model, backend, inputs.map((input, k) => expected[k] && input), true);
+  return largestDifferences(graphOf(original).output.map(({ name }) => name), got, expected, tolerance);
 }
 
 /** What a slim model takes where the original takes `inputs`: released states lose the elements of removed units. */

@@ -62,9 +62,10 @@ async function runDemo({ folder: wanted, backend }: DemoOptions, context: Contex
 /** A folder that does not exist yet, made. */
 function newFolder(base: string, wanted: string | undefined): string {
   let folder = resolve(base, wanted ?? join('runs', 'demo'));
-  for (let k = 2; wanted === undefined && existsSync(folder); k++) folder = resolve(base, join('runs', `demo-${k}`));
+  if (wanted === undefined) for (let k = 2; existsSync(folder); k++) folder = resolve(base, join('runs', `demo-${k}`));
   mkdirSync(folder, { recursive: true });
-  return relative(base, folder).startsWith('..') ? folder : relative(base, folder);
+  const near = relative(process.cwd(), folder);
+  return near.startsWith('..') ? folder : near;
 }
 
 function printDemo({ folder, inspect, prune, verify, bench, seconds }: DemoReport, { terminal }: Context): void {

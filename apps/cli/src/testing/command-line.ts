@@ -3,7 +3,6 @@ import { buildReferenceModel, type ReferenceOptions } from '@coppice/speech';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { onTestFinished } from 'vitest';
 import { runCli, type CliOptions } from '../cli.ts';
 
 /** What one command did. */
@@ -20,11 +19,18 @@ export async function run(words: readonly string[], options: CliOptions = {}): P
   return { code, out, err };
 }
 
-/** A folder that is gone when the test is done. */
+const folders: string[] = [];
+
+/** An empty folder, until `removeFolders`. */
 export function newFolder(): string {
   const folder = mkdtempSync(join(tmpdir(), 'coppice-cli-'));
-  onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+  folders.push(folder);
   return folder;
+}
+
+/** For `afterAll` of every file that makes folders. */
+export function removeFolders(): void {
+  for (const folder of folders.splice(0)) rmSync(folder, { recursive: true, force: true });
 }
 
 /** Small enough to prune in a blink: two convolutions, one bidirectional GRU. */

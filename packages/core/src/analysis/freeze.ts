@@ -19,6 +19,8 @@ export function freezeAxes(elements: Elements, analysed: AnalysedProgram, option
   const made = new Set<number>();
   for (const step of analysed.steps) {
     for (const id of step.outputs) made.add(id);
+    // The border of a body accounts for what comes out of it.
+    if (step.step.link) for (const id of step.inputs) made.add(id);
     freezeStep(elements, step, options.norm);
   }
   freezeUnaccounted(elements, analysed, made);
@@ -66,7 +68,8 @@ function freezeStep(elements: Elements, step: AnalysedStep, norm: NormPolicy): v
     else if (norm === 'freeze' && mixed.has(label)) elements.freezeAxis(id, elements.reason({ kind: 'norm', where, sentence: `${node.op} normalises over this axis and --norm freeze was asked for` }));
   }
   const sources = step.inputs.filter((id) => id >= 0).map((id) => values[id]);
-  if (sources.some((v) => v.weighted) && !sources.some((v) => v.tainted)) {
+  // The shape of a weight is not made from its numbers.
+  if (step.outputs.some((id) => id >= 0 && values[id].weighted) && !sources.some((v) => v.tainted)) {
     const reason = { kind: 'operator', where, sentence: `${node.op} sums over it while computing weights from weights` } as const;
     for (const label of contractedLabels(step)) elements.freezeAxis(table.labelOf(step, label), elements.reason(reason));
   }

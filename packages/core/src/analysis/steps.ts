@@ -10,6 +10,8 @@ export interface AnalysedStep {
   readonly step: Step;
   /** The nodes it stands for when it is a region; they have no structure of their own. */
   readonly region?: NormRegion;
+  /** At the border of a body: which input of the node the value on the left is. */
+  readonly border?: number;
   /** Ids of the values on the signature's left and right. */
   readonly inputs: readonly number[];
   readonly outputs: readonly number[];
@@ -99,10 +101,10 @@ function analyseRegion(region: NormRegion, trace: Trace): AnalysedStep {
 }
 
 function analyseLink(step: Step, trace: Trace): AnalysedStep[] {
-  return step.link!.pairs.map(({ outer, inner, scanAxis }) => {
+  return step.link!.pairs.map(({ outer, inner, scanAxis, input }) => {
     const shape = shapeIn(trace, 0, inner);
     const outerShape = shapeIn(trace, 0, outer);
-    const base = { step, inputs: [outer], outputs: [inner] };
+    const base = { step, border: input, inputs: [outer], outputs: [inner] };
     if (!shape || !outerShape || outerShape.length !== shape.length + (scanAxis === undefined ? 0 : 1)) {
       return { ...base, signature: frozen('the shapes at the border of its body could not be traced'), sizes: new Map() };
     }

@@ -56,7 +56,7 @@ function trimFills(units: Units, step: AnalysedStep, kept: Kept, edits: GraphEdi
     const cut = axes.flatMap((axis, a) => (kept.isCut(axis) ? [a] : []));
     if (cut.length === 0) return;
     const { proto, node } = step.step;
-    const source = node.operands[k]?.source;
+    const source = node.operands[step.border ?? k]?.source;
     if (source?.kind !== 'input') return;
     const input = edits.inputOf(proto, source.index);
     const output = edits.fresh(`${input}/trimmed`);
@@ -72,7 +72,9 @@ function redeclareShapes(units: Units, kept: Kept, edits: GraphEdits): void {
     const axes = table.axesOf(value.id);
     if (!axes.some((axis) => kept.isCut(axis))) continue;
     const local = value.name.slice(value.scope.path.length);
-    if (program.inputs.includes(value.id) || program.outputs.includes(value.id)) edits.setShape(local, axes.map((axis) => (kept.isCut(axis) ? kept.length(axis) : -1)));
-    else edits.forgetShape(local);
+    const { graph } = value.scope;
+    if (graph.input.some(({ name }) => name === local) || graph.output.some(({ name }) => name === local)) {
+      edits.setShape(local, axes.map((axis) => (kept.isCut(axis) ? kept.length(axis) : -1)), graph);
+    } else edits.forgetShape(local);
   }
 }

@@ -18,7 +18,7 @@ export class GraphEdits {
   private readonly nodes = new Map<NodeProto, NodeEdit>();
   private readonly tensors = new Map<TensorProto, { tensor: TensorProto; payload?: Payload }>();
   private readonly added: { tensor: TensorProto; payload?: Payload }[] = [];
-  private readonly shapes = new Map<string, readonly number[]>();
+  private readonly shapes = new Map<GraphProto, Map<string, readonly number[]>>();
   private readonly stale = new Set<string>();
 
   constructor(model: Model) {
@@ -73,9 +73,9 @@ export class GraphEdits {
     this.tensors.set(old, { tensor, payload });
   }
 
-  /** Declares another shape for a graph input or output; a dimension of -1 stays as it was. */
-  setShape(name: string, dims: readonly number[]): void {
-    this.shapes.set(name, dims);
+  /** Declares another shape for an input or output of the main graph or of a body; a dimension of -1 stays as it was. */
+  setShape(name: string, dims: readonly number[], graph: GraphProto = graphOf(this.model)): void {
+    (this.shapes.get(graph) ?? this.shapes.set(graph, new Map()).get(graph)!).set(name, dims);
   }
 
   /** Drops the noted shape of an inner value that is no longer true. */
@@ -114,11 +114,12 @@ export class GraphEdits {
       }
     }
     const shaped = new Map(graph.initializer.map((old, k) => [old.name, initializers[k] === old ? undefined : initializers[k].dims.map(Number)]));
+    const declared = this.shapes.get(graph);
     return withFields(graph, {
       initializer: initializers,
       node: graph.node.flatMap((node) => this.rewriteNode(node, payloads, swap)),
-      input: graph.input.map((info) => this.rewriteInfo(info, shaped.get(info.name))),
-      output: graph.output.map((info) => this.rewriteInfo(info)),
+      input: graph.input.map((info) => rewriteInfo(info, shaped.get(info.name) ?? declared?.get(info.name))),
+      output: graph.output.map((info) => rewriteInfo(info, declared?.get(info.name))),
       valueInfo: graph.valueInfo.filter((info) => !this.stale.has(info.name)),
     });
   }
@@ -146,14 +147,14 @@ export class GraphEdits {
     }
     return [...edit.before, result, ...edit.after];
   }
+}
 
-  private rewriteInfo(info: ValueInfoProto, dims: readonly number[] | undefined = this.shapes.get(info.name)): ValueInfoProto {
-    const type = info.type?.value;
-    if (!dims || type?.case !== 'tensorType' || !type.value.shape) return info;
-    const dim = type.value.shape.dim.map((d, a) => (dims[a] === undefined || dims[a] < 0 ? d : withFields(d, { value: { case: 'dimValue', value: BigInt(dims[a]) } })));
-    const tensor = withFields(type.value, { shape: withFields(type.value.shape, { dim }) });
-    return withFields(info, { type: withFields(info.type!, { value: { case: 'tensorType', value: tensor } }) });
-  }
+function rewriteInfo(info: ValueInfoProto, dims: readonly number[] | undefined): ValueInfoProto {
+  const type = info.type?.value;
+  if (!dims || type?.case !== 'tensorType' || !type.value.shape) return info;
+  const dim = type.value.shape.dim.map((d, a) => (dims[a] === undefined || dims[a] < 0 ? d : withFields(d, { value: { case: 'dimValue', value: BigInt(dims[a]) } })));
+  const tensor = withFields(type.value, { shape: withFields(type.value.shape, { dim }) });
+  return withFields(info, { type: withFields(info.type!, { value: { case: 'tensorType', value: tensor } }) });
 }
 
 /** Slice in the form that an opset has: bounds as attributes before 10, as inputs since. */

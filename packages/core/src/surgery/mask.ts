@@ -51,9 +51,11 @@ export function maskModel(units: Units, removed: Iterable<number>): Model {
   };
 
   for (const step of steps) {
-    if (isFrozen(step.signature) || (step.step.link && !step.region)) continue;
+    if (isFrozen(step.signature)) continue;
     const { proto } = step.step;
-    for (const id of step.outputs) {
+    // Of a node with bodies, the step without operands stands for its results; the others are borders within it.
+    const border = step.step.link !== undefined && !step.region;
+    for (const id of border ? (step.inputs.length === 0 ? step.step.outputs : []) : step.outputs) {
       const value = program.values[id];
       if (id < 0 || !value.tainted || !FLOATS.has(value.elementType)) continue;
       const axes = table.axesOf(id);
@@ -97,21 +99,21 @@ function maskQuantisedRecurrence(units: Units, step: AnalysedStep, kept: Kept, e
   edits.setInput(step.step.proto, 2, name);
 }
 
-/** A released graph input: whoever reads it sees the removed elements as zero. */
+/** A released graph input, or what a body is given: whoever reads it sees the removed elements as zero. */
 function maskInputs(units: Units, kept: Kept, edits: GraphEdits, wrap: (value: number, elementType: number, axes: readonly number[], from: string, to: string) => readonly ReturnType<typeof makeNode>[]): void {
   const { program } = units.analysed;
-  for (const id of program.inputs) {
+  const given = program.values.filter(({ id, name, scope }) =>
+    program.inputs.includes(id) || (scope.parent !== undefined && scope.graph.input.some((info) => scope.path + info.name === name)));
+  for (const { id, name, scope, elementType } of given) {
     const axes = units.elements.table.axesOf(id);
-    const { name, elementType } = program.values[id];
     if (!FLOATS.has(elementType) || !axes.some((axis) => kept.isCut(axis))) continue;
-    const masked = edits.fresh(`${name}/masked`);
-    let first = true;
+    const local = name.slice(scope.path.length);
     for (const { proto, inputs } of program.steps) {
+      if (!inputs.includes(id)) continue;
+      const masked = edits.fresh(`${local}/masked`);
+      for (const node of wrap(id, elementType, axes, local, masked)) edits.insertBefore(proto, node);
       proto.input.forEach((read, k) => {
-        if (read !== name || !inputs.includes(id)) return;
-        if (first) for (const node of wrap(id, elementType, axes, name, masked)) edits.insertBefore(proto, node);
-        first = false;
-        edits.setInput(proto, k, masked);
+        if (read === local) edits.setInput(proto, k, masked);
       });
     }
   }

@@ -1,0 +1,50 @@
+import { readModel } from '@coppice/graph/node';
+import { existsSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, describe, expect, it } from 'vitest';
+import { folderWithModel, newFolder, removeFolders, run } from '../testing/command-line.ts';
+
+afterAll(removeFolders);
+
+describe('coppice reference', () => {
+  it('writes a model of the sizes that were asked', async () => {
+    const out = join(newFolder(), 'ref.onnx');
+    const outcome = await run(['reference', '--mels', '16', '--channels', '3,5', '--rnn', 'lstm', '--hidden', '7', '--layers', '2', '--tokens', '4', '--seed', '2', '--out', out, '--json']);
+    expect(JSON.parse(outcome.out)).toMatchObject({ model: out, sizes: { channels: [3, 5], rnn: 'lstm' }, params: expect.any(Number) });
+    expect(readModel(out).proto.metadataProps.find(({ key }) => key === 'built_as')?.value).toContain('hidden=7 layers=2 tokens=4 seed=2');
+  });
+});
+
+describe('coppice bench', () => {
+  it('times models in turns and compares them with the first', async () => {
+    const { model, path } = folderWithModel();
+    await run(['prune', model, '--macs', '0.5', '--out', path('slim.onnx')]);
+    const { out, err } = await run(['bench', model, path('slim.onnx'), '--runs', '7', '--dim', 'time=40', '--dim', 'batch=1', '--json']);
+    expect(err).toBe('');
+    const { backend, models } = JSON.parse(out);
+    expect(backend).toMatchObject({ name: 'onnx:wasm', threads: 1 });
+    expect(models).toMatchObject([{ path: model, speed: 1, runs: 7, inputs: { features: [1, 40, 8] } }, { path: path('slim.onnx'), runs: 7, inputs: { features: [1, 40, 8] } }]);
+    for (const { p10Ms, medianMs, p90Ms } of models) expect(p10Ms <= medianMs && medianMs <= p90Ms).toBe(true);
+  });
+});
+
+describe('coppice demo', () => {
+  it('does everything once and leaves the files in a new folder', async () => {
+    const folder = newFolder();
+    const { code, out, err } = await run(['demo'], { folder });
+    expect({ code, err }).toEqual({ code: 0, err: '' });
+    expect(out).toMatch(/MACs .* 50\.0 %/);
+    expect(out).toContain(`The files are in ${join(folder, 'runs/demo')};`);
+    expect(readdirSync(join(folder, 'runs/demo')).toSorted()).toEqual(['model.onnx', 'plan.json', 'slim.onnx']);
+    const again = await run(['demo', '--json'], { folder });
+    expect(JSON.parse(again.out)).toMatchObject({ folder: join(folder, 'runs/demo-2'), verify: { verdict: { equal: true } } });
+    expect(existsSync(join(folder, 'runs/demo-2/slim.onnx'))).toBe(true);
+  });
+});
+
+describe('coppice backends', () => {
+  it('lists what runs here, and why the others do not', async () => {
+    const { out } = await run(['backends', '--json']);
+    expect(JSON.parse(out).map(({ name }: { name: string }) => name)).toEqual(['onnx', 'onnx:wasm', 'onnx:native']);
+  });
+});
