@@ -58,8 +58,10 @@ export async function benchModels(paths: readonly string[], options: BenchOption
 const fitting = (given: NamedTensors, specs: readonly InputSpec[]): NamedTensors =>
   Object.fromEntries(Object.entries(given).filter(([name, tensor]) => specs.some((spec) => spec.name === name && (spec.dims ?? []).every((size, axis) => typeof size !== 'number' || size === tensor.dims[axis]))));
 
-/** The sizes of a trace for the open dimensions that another model has too. */
-function sharedSizes({ sizes: [a, b] }: Trace, specs: readonly InputSpec[]): Record<string, readonly [number, number]> {
-  const open = specs.flatMap(({ name, dims = [] }) => dims.flatMap((dim, axis) => (typeof dim === 'number' ? [] : [dim ?? `${name}:${axis}`])));
-  return Object.fromEntries(open.filter((key) => a[key] !== undefined).map((key) => [key, [a[key], b[key]] as const]));
+/** The sizes of a trace for the open dimensions that another model has too, by `input:axis`. */
+function sharedSizes({ runs: [a, b] }: Trace, specs: readonly InputSpec[]): Record<string, readonly [number, number]> {
+  return Object.fromEntries(specs.flatMap(({ name, dims = [] }) => dims.flatMap((dim, axis) => {
+    const [first, second] = [a.inputs[name]?.dims[axis], b.inputs[name]?.dims[axis]];
+    return typeof dim === 'number' || first === undefined || second === undefined ? [] : [[`${name}:${axis}`, [first, second]] as const];
+  })));
 }

@@ -38,6 +38,7 @@ export function frozenLines(frozen: readonly FrozenPlace[], all: boolean): strin
     const by = nodes.length > 0 ? `; because of ${list(nodes.map((node) => (all ? node : shorten(node, 40))))}` : '';
     return wrapText(`${list(places.map((place) => placeText(place, all)))}: ${sentence}${by}`, { first: '  ', indent: '    ' });
   });
+  if (frozen.some(({ reasons }) => reasons.filter(({ kind }) => kind === 'contract').length > 1)) lines.push('  A recurrent state may become narrower where you accept it: --release its input and its output.');
   const hidden = causes.length - shown.length;
   return hidden > 0 ? [...lines, `  and ${countOf(hidden, 'reason')} more: --all`] : lines;
 }

@@ -36,7 +36,7 @@ function printGroups({ groups, cost }: InspectReport, { paint, print }: Pick<Ter
   const shown = all ? groups : groups.slice(0, ROWS);
   const [head, ...lines] = tableLines({
     columns: [
-      { title: 'group', atMost: 40 }, { title: 'kind' }, { title: 'units', align: 'right' }, { title: 'MACs/unit', align: 'right' },
+      { title: 'group', atMost: 38 }, { title: 'kind' }, { title: 'units', align: 'right' }, { title: 'MACs/unit', align: 'right' },
       { title: 'params/unit', align: 'right' }, { title: 'MACs', align: 'right' }, { title: 'params', align: 'right' },
     ],
     rows: shown.map(({ name, kind, lanes, units, unit, whole }) => [

@@ -82,6 +82,7 @@ export async function pruneModel(path: string, options: PruneOptions, context: C
   const [cut, cutting] = await timed(() => cutModel(units, plan.removed));
   const released = releasedShapes(model, cut);
   const slim = noteReleased(cut, released);
+  for (const name of units.options.release) if (!released[name]) notes.push(`'${name}' was released but keeps its width: nothing that it reaches was pruned. A state is released at both ends, its input and its output; \`coppice inspect\` with the same --release says what still freezes it.`);
   terminal.progress('comparing the slim model with the masked original');
   const [verdict, verify] = await timed(() => verifyCut(units, plan.removed, slim, backend, { inputs: randomRuns(trace, given, VERIFY_RUNS) }));
   assertEqual(verdict);

@@ -3,7 +3,7 @@ export interface Column {
   readonly title: string;
   /** Default `left`. */
   readonly align?: 'left' | 'right';
-  /** Longer cells are cut in the middle. */
+  /** Longer cells lose their beginning. */
   readonly atMost?: number;
 }
 
@@ -22,12 +22,8 @@ export function tableLines({ columns, rows }: TextTable): string[] {
   return cells.map((row) => row.map((cell, c) => (columns[c].align === 'right' ? cell.padStart(widths[c]) : cell.padEnd(widths[c]))).join('  ').trimEnd());
 }
 
-/** A name that fits: both ends of it, which is where names differ. */
-export function shorten(text: string, length: number): string {
-  if (text.length <= length) return text;
-  const head = Math.ceil((length - 1) / 2);
-  return `${text.slice(0, head)}…${text.slice(text.length - (length - 1 - head))}`;
-}
+/** The end of a name, which is where the names of layers differ. */
+export const shorten = (text: string, length: number): string => (text.length <= length ? text : `…${text.slice(text.length - length + 1)}`);
 
 /** Fills lines with items, no line longer than `width`; lines after the first start with `indent`. */
 export function wrapItems(items: readonly string[], { separator = ', ', indent = '', width = WIDTH, first = '' } = {}): string[] {

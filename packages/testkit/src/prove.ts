@@ -1,4 +1,4 @@
-import { createRandom, cutModel, findUnits, traceModel, verifyCut, type Backend, type NamedTensors, type Random, type Units } from '@coppice/core';
+import { createRandom, cutModel, findUnits, traceModel, verifyCut, type Backend, type Random, type Units } from '@coppice/core';
 import { CoppiceError, type Model } from '@coppice/graph';
 
 /** What became of one case. */
@@ -65,4 +65,4 @@ export function randomPlan(units: Units, random: Random): number[] {
 
 const messageOf = (error: unknown): string => (error instanceof CoppiceError ? `${error.code} ${error.message}` : error instanceof Error ? (error.stack ?? error.message).split('\n').slice(0, 4).join(' ⏎ ') : String(error));
 
-export type { NamedTensors };
+

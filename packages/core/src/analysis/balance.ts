@@ -1,7 +1,11 @@
 import type { Elements } from './elements.ts';
 
 /** Sets of elements (by representative) in lanes: from each lane the same number must go. */
-export interface Balance { readonly lanes: readonly (readonly number[])[] }
+export interface Balance {
+  /** The axis or label that demands it. */
+  readonly axis: number;
+  readonly lanes: readonly (readonly number[])[];
+}
 
 /**
  * The demands for equal numbers that laned axes make. Where an axis is divided into lanes in two ways, or a set of tied elements lies in
@@ -28,7 +32,7 @@ export function balance(elements: Elements): Balance[] {
       }
       if (made.length === 0) continue;
       for (const sets of made) for (const set of sets) placeOf.set(set, sets);
-      result.push({ lanes: made });
+      result.push({ axis, lanes: made });
     }
     if (!collapsed) return result;
   }

@@ -65,13 +65,13 @@ function freezeStep(elements: Elements, step: AnalysedStep, norm: NormPolicy): v
   const mixed = mixedLabels(axes);
   for (const [label, id] of table.labelsOf(step)) {
     if (isPosition(label)) elements.freezeAxis(id, elements.reason({ kind: 'position', where, sentence: because?.[label] ?? `${node.op} uses this axis by position` }));
-    else if (norm === 'freeze' && mixed.has(label)) elements.freezeAxis(id, elements.reason({ kind: 'norm', where, sentence: `${node.op} normalises over this axis and --norm freeze was asked for` }));
+    else if (norm === 'freeze' && mixed.has(label)) elements.freezeAxis(id, elements.reason({ kind: 'norm', where, sentence: `${node.op} reads all of this axis and --norm freeze was asked for` }));
   }
   const sources = step.inputs.filter((id) => id >= 0).map((id) => values[id]);
   // The shape of a weight is not made from its numbers.
   if (step.outputs.some((id) => id >= 0 && values[id].weighted) && !sources.some((v) => v.tainted)) {
     const reason = { kind: 'operator', where, sentence: `${node.op} sums over it while computing weights from weights` } as const;
-    for (const label of contractedLabels(step)) elements.freezeAxis(table.labelOf(step, label), elements.reason(reason));
+    for (const label of new Set([...contractedLabels(step), ...mixed])) elements.freezeAxis(table.labelOf(step, label), elements.reason(reason));
   }
   let operand: number | undefined;
   for (let entry = 0; entry < step.inputs.length + step.outputs.length; entry++) {

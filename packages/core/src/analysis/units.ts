@@ -3,7 +3,7 @@ import { Elements } from './elements.ts';
 import { resolveFactors, type FactorPolicy } from './factors.ts';
 import { freezeAxes, type NormPolicy } from './freeze.ts';
 import { formGroups, type Group } from './groups.ts';
-import { balance } from './balance.ts';
+import { balance, type Balance } from './balance.ts';
 import { collectUnits, type Unit } from './collect.ts';
 import { analyseSteps, type AnalysedProgram } from './steps.ts';
 
@@ -36,7 +36,17 @@ export function findUnits(trace: Trace, options: UnitOptions = {}): Units {
   freezeAxes(elements, analysed, { norm: settled.norm, release: new Set(settled.release) });
   elements.settle();
   resolveFactors(elements, settled.factors);
-  const lanes = balance(elements);
-  const units = collectUnits(elements, lanes);
-  return { analysed, elements, units, groups: formGroups(elements, units, lanes), options: settled };
+  for (;;) {
+    const lanes = balance(elements);
+    const units = collectUnits(elements, lanes);
+    const torn = tornLanes(lanes, units);
+    if (torn.length === 0) return { analysed, elements, units, groups: formGroups(elements, units, lanes), options: settled };
+    for (const { axis, lanes: { length } } of torn) elements.collapse(axis, elements.sizeOf(axis) / length);
+  }
 }
+
+/** Lanes of which some are units and others are not (nobody reads them): those must leave along with the units. */
+const tornLanes = (balances: readonly Balance[], units: readonly Unit[]): Balance[] => {
+  const sets = new Set(units.map(({ set }) => set));
+  return balances.filter(({ lanes }) => lanes.some((lane) => lane.some((set) => sets.has(set))) && lanes.some((lane) => lane.some((set) => !sets.has(set))));
+};

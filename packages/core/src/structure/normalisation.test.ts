@@ -36,12 +36,10 @@ it('cuts exactly where a zero adds nothing to the norm', () => {
   expect(axesOf('LpNormalization', [[2, 5, 8]], [[2, 5, 8]])).toBe('a0 a1 a2 -> a0 a1 a2');
 });
 
-it('keeps what a softmax compares, all trailing axes in files from before opset 13', () => {
-  const softmax = signatureOf('Softmax', [[2, 5, 8]], [[2, 5, 8]]);
-  expect(softmax.axes).toBe('a0 a1 C2 -> a0 a1 C2');
-  expect(softmax.because?.C2).toMatch(/e⁰/);
-  expect(axesOf('LogSoftmax', [[2, 5, 8]], [[2, 5, 8]], { attributes: { axis: 1 } })).toBe('a0 C1 a2 -> a0 C1 a2');
-  expect(axesOf('Softmax', [[2, 5, 8]], [[2, 5, 8]], { attributes: { axis: 1 }, legacy: { flattenFrom: 1 } })).toBe('a0 C1 C2 -> a0 C1 C2');
+it('shows a softmax all that it compares, all trailing axes in files from before opset 13', () => {
+  expect(axesOf('Softmax', [[2, 5, 8]], [[2, 5, 8]])).toBe('a0 a1 a2~ -> a0 a1 a2~');
+  expect(axesOf('LogSoftmax', [[2, 5, 8]], [[2, 5, 8]], { attributes: { axis: 1 } })).toBe('a0 a1~ a2 -> a0 a1~ a2');
+  expect(axesOf('Softmax', [[2, 5, 8]], [[2, 5, 8]], { attributes: { axis: 1 }, legacy: { flattenFrom: 1 } })).toBe('a0 a1~ a2~ -> a0 a1~ a2~');
 });
 
 it('keeps channels whose neighbours are summed', () => {
@@ -61,4 +59,10 @@ it('adds before it normalises, when fused', () => {
   expect(axesOf('GroupNorm', [[2, 5, 12], [12], [12]], [[2, 5, 12]], { ...ms, attributes: { groups: 3, activation: 0 } })).toBe('n s0~ (g C), (g C), (g C) -> n s0~ (g C)');
   expect(axesOf('SkipGroupNorm', [[2, 5, 12], [12], [12], [2, 12], [12]], [[2, 5, 12], [2, 5, 12]], { ...ms, attributes: { groups: 3, activation: 0 } }))
     .toBe('n s0~ (g C), (g C), (g C), n (g C), (g C) -> n s0~ (g C), n s0~ (g C)');
+});
+
+it('leaves a quantised softmax all it compares, because its zero is not a number to pad with', () => {
+  const softmax = signatureOf('QLinearSoftmax', [[2, 5, 8], [], [], [], []], [[2, 5, 8]], { domain: 'com.microsoft', attributes: { axis: 1, opset: 12 } });
+  expect(softmax.axes).toBe('a0 C1 C2, ., ., ., . -> a0 C1 C2');
+  expect(softmax.because?.C1).toMatch(/e⁰/);
 });

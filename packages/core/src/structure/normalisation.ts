@@ -41,14 +41,13 @@ const groupNorm = (node: NodeView, form: { readonly groups: string; readonly cha
   return { axes, sizes: groups === 1 ? undefined : { g: groups }, restates, because: explain(axes, { C: 'the norm mixes the channels of a group' }) };
 };
 
-/** All elements of one axis, or of all axes from one on in the form of operator sets before 13, are compared. */
+/** All elements of one axis, or of all axes from one on in the form of operator sets before 13, are compared; an element that is zero counts as e⁰. */
 const softmaxRule: StructureRule = (node) => {
   const rank = node.inputs[0]!.length;
   const { flattenFrom } = legacyOf(node);
   const axis = axisOf(flattenFrom ?? integer(node, 'axis', -1), rank);
-  const tokens = letters(rank).map((l, a) => (a === axis || (flattenFrom !== undefined && a >= axis) ? `C${a}` : l)).join(' ');
-  const axes = notation(node, [tokens], [tokens]);
-  return { axes, because: explain(axes, { C: compares }) };
+  const tokens = letters(rank).map((l, a) => (a === axis || (flattenFrom !== undefined && a >= axis) ? `${l}~` : l)).join(' ');
+  return { axes: notation(node, [tokens], [tokens]) };
 };
 
 export const normalisation = {
@@ -120,7 +119,15 @@ export const contribNormalisation = {
       return [skip.length === 2 ? `${n} ${c}` : [n, ...others].map((token, a) => (skip[a] === 1 && node.inputs[0]![a] !== 1 ? '1' : token)).join(' '), c];
     },
   }),
-  QLinearSoftmax: softmaxRule,
+  /** Its zero is a number of eight bits of its own, with which nothing can be padded. */
+  QLinearSoftmax: (node) => {
+    const tokens = letters(node.inputs[0]!.length);
+    const axis = axisOf(integer(node, 'axis', -1), tokens.length);
+    const flattens = integer(node, 'opset', 13) < 13;
+    const entry = tokens.map((l, a) => (a === axis || (a > axis && flattens) ? `C${a}` : l)).join(' ');
+    const axes = notation(node, [entry], [entry]);
+    return { axes, because: explain(axes, { C: compares }) };
+  },
   SimplifiedLayerNormalization: normOverAxis([1]),
   SkipLayerNormalization: skipNorm([1, 2, 3, 4]),
   SkipSimplifiedLayerNormalization: skipNorm([1, 2, 3]),

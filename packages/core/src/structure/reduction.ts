@@ -30,7 +30,13 @@ const sumRule: StructureRule = (node) => {
   return reduced ? reduceOver(node, reduced, (a) => `a${a}`, '') : frozen(unknownAxes);
 };
 
-/** What a zero changes: the axis is a position. */
+/** A zero counts too (in the number of elements, as a candidate, as e⁰): the result is the same only while the node sees the full width. */
+const mixRule: StructureRule = (node) => {
+  const reduced = reducedAxes(node);
+  return reduced ? reduceOver(node, reduced, (a) => `a${a}~`, '') : frozen(unknownAxes);
+};
+
+/** What a zero destroys: the axis is a position. */
 const readsAll = (because: string): StructureRule => (node) => {
   const reduced = reducedAxes(node);
   return reduced ? reduceOver(node, reduced, (a) => `R${a}`, because) : frozen(unknownAxes);
@@ -64,11 +70,10 @@ export const reduction = {
   ReduceL1: sumRule,
   ReduceL2: sumRule,
   ReduceLogSum: sumRule,
-  /** e⁰ is one, not zero. */
-  ReduceLogSumExp: readsAll('a removed element would still count as e⁰ in this sum'),
-  ReduceMax: readsAll('a removed element would still count as a zero in this maximum'),
-  ReduceMean: readsAll('the mean divides by the number of elements'),
-  ReduceMin: readsAll('a removed element would still count as a zero in this minimum'),
+  ReduceLogSumExp: mixRule,
+  ReduceMax: mixRule,
+  ReduceMean: mixRule,
+  ReduceMin: mixRule,
   ReduceProd: readsAll('a removed element would make this product zero'),
   ReduceSum: sumRule,
   ReduceSumSquare: sumRule,

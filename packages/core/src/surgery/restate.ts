@@ -47,9 +47,12 @@ function writeOperand(step: AnalysedStep, operand: number, values: readonly numb
 function restateSizes(step: AnalysedStep, { operand, are }: Of<'are'>, kept: Kept, edits: GraphEdits, opset: number): void {
   const before = contentsOf(step, operand);
   const sizeBefore = (expression: string) => expression.replace(/[()]/g, '').split('+').reduce((sum, term) => sum + term.trim().split(/\s+/).reduce((p, l) => p * step.sizes.get(l)!, 1), 0);
-  const changed = are.some((expression) => expression !== undefined && kept.evaluate(step, expression) !== sizeBefore(expression));
-  if (!changed) return;
-  const values = are.map((expression, k) => (expression === undefined ? (before?.[k] ?? 0) : kept.evaluate(step, expression)));
+  const isChanged = (expression: string | undefined) => expression !== undefined && kept.evaluate(step, expression) !== sizeBefore(expression);
+  if (!are.some(isChanged)) return;
+  const stated = are.map((expression) => (expression === undefined ? undefined : kept.evaluate(step, expression)));
+  // Sizes that a run computes (of the batch, of time) stay computed, but for those of the axes that got narrower.
+  if (before === undefined && step.view?.inputs[operand]) return correctLive(step, operand, stated.map((size, k) => (isChanged(are[k]) ? size : undefined)), edits, opset);
+  const values = stated.map((size, k) => (isChanged(are[k]) ? size : (before?.[k] ?? size)) ?? 0);
   const splitsByAttribute = step.step.node.op === 'Split' && opset < 13;
   writeOperand(step, operand, values, kept, edits, splitsByAttribute ? 'split' : undefined);
   if (step.step.node.op === 'Split') edits.setAttribute(step.step.proto, 'num_outputs', undefined);
@@ -77,17 +80,23 @@ function restateShape(step: AnalysedStep, { operand, shapeOfOutput }: Of<'shapeO
     if (values.some((v, k) => v !== contents[k])) writeOperand(step, operand, values, kept, edits);
     return;
   }
+  correctLive(step, operand, entries.map((k) => (isChanged(k) ? kept.length(axes[k + shift]) : undefined)), edits, opset);
+}
+
+/** Puts other numbers into some entries of an operand whose contents only a run knows. */
+function correctLive(step: AnalysedStep, operand: number, entries: readonly (number | undefined)[], edits: GraphEdits, opset: number): void {
   const source = step.step.node.operands[operand]?.source;
   if (source?.kind !== 'input') return;
   const { proto } = step.step;
   const live = edits.inputOf(proto, source.index);
   const name = edits.fresh(`${proto.output[0]}/shape`);
-  const literal = edits.addConstant(`${name}/kept`, 'int64', [stated], entries.map((k) => (isChanged(k) ? kept.length(axes[k + shift]) : 0)));
+  const literal = edits.addConstant(`${name}/kept`, 'int64', [entries.length], entries.map((entry) => entry ?? 0));
+  const isOurs = (ours: number, live: number) => entries.map((entry) => (entry === undefined ? live : ours));
   if (opset >= 9) {
-    const where = edits.addConstant(`${name}/cut`, 'bool', [stated], entries.map((k) => (isChanged(k) ? 1 : 0)));
+    const where = edits.addConstant(`${name}/cut`, 'bool', [entries.length], isOurs(1, 0));
     edits.insertBefore(proto, makeNode({ op: 'Where', name, inputs: [where, literal, live], outputs: [name] }));
   } else {
-    const keep = edits.addConstant(`${name}/uncut`, 'int64', [stated], entries.map((k) => (isChanged(k) ? 0 : 1)));
+    const keep = edits.addConstant(`${name}/uncut`, 'int64', [entries.length], isOurs(0, 1));
     const masked = edits.fresh(`${name}/masked`);
     edits.insertBefore(proto, makeNode({ op: 'Mul', name: masked, inputs: [live, keep], outputs: [masked] }));
     edits.insertBefore(proto, makeNode({ op: 'Add', name, inputs: [masked, literal], outputs: [name] }));

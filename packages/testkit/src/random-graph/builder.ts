@@ -1,5 +1,5 @@
 import { createRandom, type Random } from '@coppice/core';
-import { makeInitializer, makeNode, type AttributeInput, type DataType, type GraphProto, type NodeProto, type TensorProto, type Values } from '@coppice/graph';
+import { makeInitializer, makeNode, type AttributeInput, type DataType, type NodeProto, type TensorProto, type Values } from '@coppice/graph';
 
 /** How an exporter spells what can be said in several ways. */
 export interface Spelling {
@@ -20,6 +20,8 @@ type Attributes = Readonly<Record<string, AttributeInput | undefined>>;
 export class GraphBuilder {
   readonly nodes: NodeProto[] = [];
   readonly initializers: TensorProto[] = [];
+  /** Inputs and outputs besides those of the case: states that are carried from call to call. */
+  readonly states: { readonly name: string; readonly sizes: readonly (number | string)[]; readonly side: 'input' | 'output' }[] = [];
   readonly opset: number;
   readonly spelling: Spelling;
   /** What was used, for the statement of what a study has covered. */
@@ -115,5 +117,3 @@ export class GraphBuilder {
     return { nodes: this.nodes.splice(nodes), initializers: this.initializers.splice(initializers) };
   }
 }
-
-export type { GraphProto };

@@ -19,6 +19,8 @@ export interface Recipe {
   readonly opset: number;
   readonly spelling: Spelling;
   readonly uses: readonly Use[];
+  /** Whether carried states may be narrowed. */
+  readonly release: boolean;
   /** Sizes of the two tracing runs. */
   readonly dims: Readonly<Record<string, readonly [number, number]>>;
 }
@@ -31,6 +33,8 @@ export interface Case {
   readonly used: readonly BlockName[];
   readonly families: readonly string[];
   readonly traits: ReadonlySet<string>;
+  /** Inputs and outputs whose widths may shrink. */
+  readonly release: readonly string[];
 }
 
 /** A random recipe of two to six blocks. */
@@ -45,7 +49,9 @@ export function randomRecipe(seed: number): Recipe {
   const first = 5 + random.integer(4);
   return {
     seed, uses,
-    opset: opsets[random.integer(opsets.length)],
+    release: random.uniform() < 0.7,
+    // The fused operator exists from opset 23 on.
+    opset: uses.some(({ block }) => block === 'attentionNode') ? 23 : opsets[random.integer(opsets.length)],
     spelling: { constants: random.uniform() < 0.5 ? 'nodes' : 'initializers', computedShapes: random.integer(3) * 0.3, computedWeights: random.integer(3) * 0.15 },
     // A batch of one in one run must neither make nor lose a tie.
     dims: { batch: random.uniform() < 0.25 ? [1, 3] : [2, 3], time: [first, first + 1 + random.integer(4)] },
@@ -79,13 +85,15 @@ export function buildCase(recipe: Recipe): Case {
   const model = makeModel({
     opset: recipe.opset,
     graph: {
-      inputs: [makeValueInfo('x', 'float32', sizesOf(input))],
-      outputs: merged.map(({ name, sizes }) => makeValueInfo(name, 'float32', sizes)),
+      inputs: [makeValueInfo('x', 'float32', sizesOf(input)), ...declared(b, 'input')],
+      outputs: [...merged.map(({ name, sizes }) => makeValueInfo(name, 'float32', sizes)), ...declared(b, 'output')],
       nodes: b.nodes, initializers: b.initializers,
     },
   });
-  return { recipe, model, used, families: [...new Set(used.map(familyOf))], traits: b.traits };
+  return { recipe, model, used, families: [...new Set(used.map(familyOf))], traits: b.traits, release: recipe.release ? b.states.map(({ name }) => name) : [] };
 }
+
+const declared = (b: GraphBuilder, wanted: 'input' | 'output') => b.states.filter(({ side }) => side === wanted).map(({ name, sizes }) => makeValueInfo(name, 'float32', sizes));
 
 /** A last layer, whose result is the model's contract. */
 function finish(b: GraphBuilder, value: Value, width: number): Value {

@@ -135,9 +135,24 @@ function withLastState(b: GraphBuilder, sequence: Value, state: string, directio
   return as(sequence, b.op('Add', [sequence.name, unsqueeze(b, projected, [1])]));
 }
 
+/** A layer whose states come in and go out as those of the model, for calls one after another. */
+const streaming: Block = (b, x) => {
+  const value = inLayout(b, x, 'btc');
+  const cell = b.pick(cells);
+  const hidden = b.between(3, 6);
+  const sizes = [1, 'batch', hidden];
+  const starts = Array.from({ length: cell.states }, () => b.name('state_in'));
+  for (const name of starts) b.states.push({ name, sizes, side: 'input' });
+  const inputs = [transpose(b, value.name, [1, 0, 2]), packed(b, [1, cell.gates * hidden, value.channels], cell.gates, value.channels), packed(b, [1, cell.gates * hidden, hidden], cell.gates, hidden), '', '', ...starts];
+  const [y, ...last] = b.ops(cell.op, inputs, { hidden_size: hidden }, Array.from({ length: cell.states + 1 }, (_, k) => k));
+  for (const name of last) b.states.push({ name, sizes, side: 'output' });
+  b.traits.add('states as inputs and outputs of the model');
+  return as(value, transpose(b, squeeze(b, y, [1]), [1, 0, 2]), { layout: 'btc', channels: hidden });
+};
+
 /** A recurrent layer after a projection of its own, so that its inputs may go too. */
 const projectedRecurrent: Block = (b, x) => recurrent()(b, dense(b, inLayout(b, x, 'btc'), b.between(3, 7)), []);
 
 export const recurrentBlocks = {
-  lstm: recurrent('LSTM'), gru: recurrent('GRU'), rnn: recurrent('RNN'), bidirectional: recurrent(undefined, 2), projectedRecurrent,
+  lstm: recurrent('LSTM'), gru: recurrent('GRU'), rnn: recurrent('RNN'), bidirectional: recurrent(undefined, 2), projectedRecurrent, streaming,
 } satisfies Readonly<Record<string, Block>>;
