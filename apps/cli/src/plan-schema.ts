@@ -51,6 +51,7 @@ export const planSchema = {
         groups: { type: 'object', additionalProperties: share },
         roundTo: { type: 'integer', minimum: 1 },
         minWidth: { type: 'integer', minimum: 1 },
+        comparable: { type: 'boolean' },
         only: strings,
         skip: strings,
         ranking: { enum: ['uniform', 'global'] },

@@ -1,5 +1,5 @@
 import {
-  assertEqual, cutModel, Kept, narrowInputs, planCut, scoreUnits, toPlanFile, verifyCut,
+  assertEqual, assertPreparation, cutModel, Kept, narrowInputs, planCut, scoreUnits, toPlanFile, verifyCut,
   type Backend, type BeforeAfter, type Cost, type NamedTensors, type Plan, type PlanFileRequest, type PlanRequest, type Units, type Verdict,
 } from '@coppice/core';
 import { CoppiceError, type Model } from '@coppice/graph';
@@ -63,10 +63,10 @@ export interface PruneReport {
 export async function pruneModel(path: string, options: PruneOptions, context: Context): Promise<PruneReport> {
   const { terminal } = context;
   const { out, plan: planPath = join(dirname(out), 'plan.json'), force = false } = options;
-  const request = planRequest(options);
-  checkOutputs([out, planPath], { force, inputs: [path] });
+    checkOutputs([out, planPath], { force, inputs: [path] });
   const added = await loadPlugins(context.container, context.folder, options);
   const scorer = scorerNamed(context.container, options.scorer, [...scorerNames, ...added]);
+  const request = planRequest(options, scorer.comparable);
   const { model, backend, trace, units, given, milliseconds } = await openModel(path, options, context);
   const files = filesOf(model, path);
   const original = identifyFiles(files);
@@ -84,7 +84,11 @@ export async function pruneModel(path: string, options: PruneOptions, context: C
   const slim = noteReleased(cut, released);
   for (const name of units.options.release) if (!released[name]) notes.push(`'${name}' was released but keeps its width: nothing that it reaches was pruned. A state is released at both ends, its input and its output; \`coppice inspect\` with the same --release says what still freezes it.`);
   terminal.progress('comparing the slim model with the masked original');
-  const [verdict, verify] = await timed(() => verifyCut(units, plan.removed, slim, backend, { inputs: randomRuns(trace, given, VERIFY_RUNS) }));
+  const inputs = randomRuns(trace, given, VERIFY_RUNS);
+  const [verdict, verify] = await timed(async () => {
+    await assertPreparation(model, trace, backend, inputs);
+    return verifyCut(units, plan.removed, slim, backend, { inputs });
+  });
   assertEqual(verdict);
   terminal.progress('measuring');
   const latency = await measure({ units, model, slim, removed: plan.removed, backend, inputs: trace.runs[0].inputs, notes });
@@ -112,15 +116,15 @@ export async function pruneModel(path: string, options: PruneOptions, context: C
   };
 }
 
-/** Two seeds, each with both traced sizes. */
-const VERIFY_RUNS = 4;
+/** Two seeds, each with both traced sizes and a batch of one. */
+const VERIFY_RUNS = 6;
 
 /** What the planner is asked; only what was given. */
-function planRequest({ macs, params, bytes, group, roundTo, minWidth, only, skip, ranking }: PruneOptions): PlanRequest {
+function planRequest({ macs, params, bytes, group, roundTo, minWidth, only, skip, ranking }: PruneOptions, comparable: boolean | undefined): PlanRequest {
   if (macs === undefined && params === undefined && bytes === undefined && group === undefined) {
     throw new CoppiceError('COPPICE_BUDGET_INVALID', 'Nothing was asked for. Say what to keep, e.g. --macs 0.5 for half of the multiply–accumulates, or --params, --bytes, --group GLOB=share.');
   }
-  const all = { macs, params, bytes, groups: group, roundTo, minWidth, only, skip, ranking };
+  const all = { macs, params, bytes, groups: group, roundTo, minWidth, only, skip, ranking, comparable };
   return Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined));
 }
 

@@ -1,10 +1,13 @@
-import { describeInputs, makeInputs, type NamedTensors, type Trace } from '@coppice/core';
+import { verificationInputs, type NamedTensors, type Trace } from '@coppice/core';
 
 /**
- * Inputs to compare two models on: random ones with a new seed for every second, in turns of both sizes that the trace found to work.
- * @param given tensors that are used as they are
+ * Inputs to compare two models on: random ones with a new seed for each round, in turns of both sizes that the trace found to work and
+ * of a batch of one.
+ * @param given tensors that are used as they are; sizes follow from them, so that only the traced sizes are left
  */
 export function randomRuns(trace: Trace, given: NamedTensors, count: number): NamedTensors[] {
-  const specs = describeInputs(trace.program.model).filter(({ name }) => !given[name]);
-  return Array.from({ length: count }, (_, k) => ({ ...makeInputs(specs, trace.sizes[k % 2], `verify/${Math.floor(k / 2)}/${k % 2}`), ...given }));
+  const rounds = Array.from({ length: count }, (_, k) => `verify/${k}`);
+  const usable = Object.keys(given).length > 0 ? (k: number, all: number) => k % all < 2 : () => true;
+  const [sizes] = [verificationInputs(trace, rounds.slice(0, 1)).length];
+  return verificationInputs(trace, rounds).filter((_, k) => usable(k, sizes)).slice(0, count).map((inputs) => ({ ...inputs, ...given }));
 }

@@ -24,5 +24,6 @@ export async function traceModel(model: Model, backend: Backend, options: TraceO
   if (ifs.decided.length > 0) trace = await traceOnce(ifs.model, backend, options);
   const weights = await bakeWeights(trace, backend);
   if (weights.baked.length > 0) trace = await traceOnce(weights.model, backend, options);
-  return { ...trace, baked: weights.baked, decided: ifs.decided };
+  const notes = [...trace.notes, ...(ifs.decided.length > 0 ? [`These Ifs took the same branch in both runs whatever the data, and were replaced by it: ${ifs.decided.join(', ')}.`] : [])];
+  return { ...trace, notes, baked: weights.baked, decided: ifs.decided };
 }

@@ -149,6 +149,20 @@ export async function verifyPreparation(original: Model, trace: Trace, backend: 
   return largestDifferences(graphOf(original).output.map(({ name }) => name), got, expected, tolerance);
 }
 
+/**
+ * Checks that the model prepared for analysis computes what the file does.
+ * @throws CoppiceError `COPPICE_VERIFY_FAILED` when it does not
+ */
+export async function assertPreparation(original: Model, trace: Trace, backend: Backend, inputs: readonly NamedTensors[]): Promise<void> {
+  const wrong = (await verifyPreparation(original, trace, backend, inputs)).find((d) => !(d.finite && d.relative <= d.tolerance));
+  if (!wrong) return;
+  throw new CoppiceError(
+    'COPPICE_VERIFY_FAILED',
+    `Preparing the model for analysis changed output '${wrong.output}' by ${wrong.relative.toExponential(1)} of its scale: a condition or weight that was the same in both tracing runs is not the same always. ` +
+    'Nothing was written. Trace with the sizes that the model is meant for: --dim name=n.',
+  );
+}
+
 /** What a slim model takes where the original takes `inputs`: released states lose the elements of removed units. */
 export const narrowInputs = (units: Units, kept: Kept, inputs: NamedTensors): NamedTensors =>
   Object.fromEntries(Object.entries(inputs).map(([name, tensor]) => [name, narrow(units, kept, name, tensor, 'input')]));
