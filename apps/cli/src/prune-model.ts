@@ -93,6 +93,9 @@ export async function pruneModel(path: string, options: PruneOptions, context: C
   terminal.progress('measuring');
   const latency = await measure({ units, model, slim, removed: plan.removed, backend, inputs: trace.runs[0].inputs, notes });
 
+  if (latency && latency.after.medianMs > 0.95 * latency.before.medianMs) {
+    notes.push(`The slim model is not faster on ${latency.backend}. Small models are bound by the number of nodes; odd widths may cost (--round-to 8), and so do norms that run at the full width to stay exact (--norm shrink, where fine-tuning follows).`);
+  }
   const asked: PlanFileRequest = { ...request, scorer: scorer.name, seed: options.seed, ...units.options, ...(options.dim && { dims: options.dim }) };
   const slimIdentity = await uninterrupted(() => {
     const written = writeModel(slim, out, { force });

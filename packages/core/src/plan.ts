@@ -130,8 +130,12 @@ function strides(units: Units, group: Group, index: number, scores: Float64Array
   return result;
 }
 
-/** How many neighbouring elements a unit has along the axis that makes it, e.g. the width of an attention head. */
-const elementsOfUnit = (units: Units, group: Group): number => (group.kind === 'heads' ? units.units[group.lanes[0][0]].slices[0].indices.length : 1);
+/**
+ * How many elements the width of a layer changes by when each lane loses a unit: the width of a head, one for each group of a grouped
+ * convolution (its channels lie in one axis), one for a recurrent layer (each direction has a hidden size of its own).
+ */
+const elementsOfUnit = (units: Units, group: Group): number =>
+  (group.kind === 'heads' ? units.units[group.lanes[0][0]].slices[0].indices.length : 1) * (group.kind === 'hidden units' ? 1 : group.lanes.length);
 
 /** Every group loses its units evenly: removals ordered by the share of its width that a group keeps after them. */
 const orderByShare = (units: Units, free: readonly (readonly Stride[])[]): Stride[] =>

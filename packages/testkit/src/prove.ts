@@ -1,4 +1,4 @@
-import { createRandom, cutModel, findUnits, traceModel, verifyCut, type Backend, type Random, type Units } from '@coppice/core';
+import { createRandom, cutModel, findUnits, traceModel, verifyCut, type Backend, type FactorPolicy, type Random, type Units } from '@coppice/core';
 import { CoppiceError, type Model } from '@coppice/graph';
 
 /** What became of one case. */
@@ -19,6 +19,8 @@ export interface ProveOptions {
   readonly plans?: number;
   /** Graph inputs and outputs whose widths may shrink. */
   readonly release?: readonly string[];
+  /** Which factor of heads × width carries the units. */
+  readonly factors?: FactorPolicy;
 }
 
 /**
@@ -34,7 +36,7 @@ export async function proveCase(model: Model, seed: number | string, backend: Ba
   }
   let worst: Outcome = { kind: 'frozen' };
   try {
-    const units = findUnits(trace, { release: options.release });
+    const units = findUnits(trace, { release: options.release, factors: options.factors });
     for (let plan = 0; plan < (options.plans ?? 1); plan++) {
       const removed = randomPlan(units, createRandom(`${seed}/plan/${plan}`));
       if (removed.length === 0) return { kind: 'frozen' };

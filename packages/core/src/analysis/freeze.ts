@@ -1,4 +1,5 @@
 import { isPosition, parseAxes } from '../structure/signature.ts';
+import { hasPlainZero } from '../element-type.ts';
 import type { Elements } from './elements.ts';
 import { isFrozen, type AnalysedProgram, type AnalysedStep } from './steps.ts';
 import { tokensOf } from './axis-table.ts';
@@ -65,6 +66,7 @@ function freezeStep(elements: Elements, step: AnalysedStep, norm: NormPolicy): v
   const mixed = mixedLabels(axes);
   for (const [label, id] of table.labelsOf(step)) {
     if (isPosition(label)) elements.freezeAxis(id, elements.reason({ kind: 'position', where, sentence: because?.[label] ?? `${node.op} uses this axis by position` }));
+    else if (mixed.has(label) && !hasPlainZero(values[step.inputs[0]]?.elementType)) elements.freezeAxis(id, elements.reason({ kind: 'operator', where, sentence: `${node.op} reads all of this axis, and its numbers are quantised or truth values` }));
     else if (norm === 'freeze' && mixed.has(label)) elements.freezeAxis(id, elements.reason({ kind: 'norm', where, sentence: `${node.op} reads all of this axis and --norm freeze was asked for` }));
   }
   const sources = step.inputs.filter((id) => id >= 0).map((id) => values[id]);

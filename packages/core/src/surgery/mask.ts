@@ -1,10 +1,14 @@
-import { dataTypeOf, makeNode, tensorBytes, withFields, type Model } from '@coppice/graph';
+import { dataTypeOf, dataTypes, makeNode, tensorBytes, withFields, type Model, type NodeProto } from '@coppice/graph';
+import { mixedLabels } from '../analysis/freeze.ts';
 import { isFrozen, type AnalysedStep } from '../analysis/steps.ts';
 import type { Units } from '../analysis/units.ts';
+import { hasPlainZero, zeroPointOf } from '../element-type.ts';
+import type { Step } from '../program.ts';
 import { GraphEdits } from './edits.ts';
 import { Kept } from './kept.ts';
 
-const FLOATS = new Set([1, 10, 11, 16]);
+const BYTES = new Set<number>([dataTypes.uint8, dataTypes.int8]);
+const isNumber = (elementType: number): boolean => elementType !== 0 && hasPlainZero(elementType);
 const RECURRENT = new Set(['LSTM', 'GRU', 'RNN']);
 
 /**
@@ -21,15 +25,16 @@ export function maskModel(units: Units, removed: Iterable<number>): Model {
   const zeros = new Map<number, string>();
 
   /** Wraps a value: the nodes that force its removed elements to zero, one for each cut axis. */
-  const wrap = (value: number, elementType: number, axes: readonly number[], from: string, to: string, only?: number) => {
+  const wrap = (value: number, elementType: number, axes: readonly number[], from: string, to: string, only?: number, zero = zeroOf(elementType)) => {
     const cut = axes.flatMap((axis, a) => (kept.isCut(axis) && (only === undefined || only === a) ? [a] : []));
-    const zero = zeros.get(elementType) ?? zeros.set(elementType, edits.addConstant('coppice/zero', dataTypeOf(elementType), [], [0])).get(elementType)!;
     return cut.map((a, k) => {
       const input = k === 0 ? from : `${to}/masking_${k - 1}`;
       const output = k === cut.length - 1 ? to : `${to}/masking_${k}`;
       return makeNode({ op: 'Where', name: edits.fresh(`${program.values[value].name}/mask`), inputs: [maskOf(axes, a), input, zero], outputs: [output] });
     });
   };
+  const zeroOf = (elementType: number): string =>
+    zeros.get(elementType) ?? zeros.set(elementType, edits.addConstant('coppice/zero', dataTypeOf(elementType), [], [0])).get(elementType)!;
   const maskOf = (axes: readonly number[], position: number): string => {
     const axis = axes[position];
     let name = masks.get(axis);
@@ -50,6 +55,50 @@ export function maskModel(units: Units, removed: Iterable<number>): Model {
     return name;
   };
 
+  /** The name of the number that stands for zero in a quantised result: its maker states it or, for rows of a quantised table, a reader. */
+  const zeroPointName = (step: AnalysedStep, value: number): string | undefined => {
+    const nameAt = ({ node, proto }: Step, at: number | undefined) => {
+      const source = at === undefined ? undefined : node.operands[at]?.source;
+      return source?.kind === 'input' ? edits.inputOf(proto, source.index) : undefined;
+    };
+    const made = nameAt(step.step, zeroPointOf(step.step.node));
+    if (made !== undefined || step.inputs.some((id) => id >= 0 && program.values[id].tainted && BYTES.has(program.values[id].elementType))) return made;
+    for (const reader of program.steps) {
+      const at = zeroPointOf(reader.node, 'inputs', reader.inputs.indexOf(value));
+      if (at !== undefined && program.values[reader.inputs[at]]?.tensor) return nameAt(reader, at);
+    }
+    return undefined;
+  };
+
+  /** A quantised result. What only moves quantised data is masked already. */
+  const wrapBytes = (step: AnalysedStep, value: number, axes: readonly number[], from: string, to: string): readonly NodeProto[] => {
+    const zeroPoint = zeroPointName(step, value);
+    if (zeroPoint === undefined) return [];
+    const [wide, zero, masked] = ['wide', 'zero', 'masked'].map((what) => edits.fresh(`${to}/${what}`));
+    const cast = (input: string, output: string, type: number) => makeNode({ op: 'Cast', name: edits.fresh(`${to}/cast`), inputs: [input], outputs: [output], attributes: { to: type } });
+    return [
+      cast(from, wide, dataTypes.int32),
+      cast(zeroPoint, zero, dataTypes.int32),
+      ...wrap(value, dataTypes.int32, axes, wide, masked, undefined, zero),
+      cast(masked, to, program.values[value].elementType),
+    ];
+  };
+
+  /** What a norm adds or looks up before it takes its statistics must not enter them through a removed element. */
+  const maskParameters = (step: AnalysedStep): void => {
+    if (isFrozen(step.signature) || step.region || mixedLabels(step.signature.axes).size === 0) return;
+    const { proto, node } = step.step;
+    step.inputs.forEach((id, k) => {
+      const source = node.operands[k]?.source;
+      if (id < 0 || source?.kind !== 'input' || program.values[id].tainted || !isNumber(program.values[id].elementType)) return;
+      const axes = table.axesOfUse(step, k);
+      if (!axes.some((axis) => kept.isCut(axis))) return;
+      const name = edits.fresh(`${program.values[id].name}/masked`);
+      for (const masking of wrap(id, program.values[id].elementType, axes, edits.inputOf(proto, source.index), name)) edits.insertBefore(proto, masking);
+      edits.setInput(proto, source.index, name);
+    });
+  };
+
   for (const step of steps) {
     if (isFrozen(step.signature)) continue;
     const { proto } = step.step;
@@ -57,15 +106,18 @@ export function maskModel(units: Units, removed: Iterable<number>): Model {
     const border = step.step.link !== undefined && !step.region;
     for (const id of border ? (step.inputs.length === 0 ? step.step.outputs : []) : step.outputs) {
       const value = program.values[id];
-      if (id < 0 || !value.tainted || !FLOATS.has(value.elementType)) continue;
+      if (id < 0 || !value.tainted) continue;
       const axes = table.axesOf(id);
       if (!axes.some((axis) => kept.isCut(axis))) continue;
       const index = step.step.outputs.indexOf(id);
       const name = proto.output[index];
       const whole = edits.fresh(`${name}/whole`);
+      const nodes = isNumber(value.elementType) ? wrap(id, value.elementType, axes, whole, name) : BYTES.has(value.elementType) ? wrapBytes(step, id, axes, whole, name) : [];
+      if (nodes.length === 0) continue;
       edits.setOutput(proto, index, whole);
-      for (const node of wrap(id, value.elementType, axes, whole, name).toReversed()) edits.insertAfter(proto, node);
+      for (const node of nodes.toReversed()) edits.insertAfter(proto, node);
     }
+    maskParameters(step);
     if (RECURRENT.has(step.step.node.op)) {
       const axes = table.axesOf(step.inputs[2]);
       if (axes.length === 3 && kept.isCut(axes[2])) {
@@ -106,7 +158,7 @@ function maskInputs(units: Units, kept: Kept, edits: GraphEdits, wrap: (value: n
     program.inputs.includes(id) || (scope.parent !== undefined && scope.graph.input.some((info) => scope.path + info.name === name)));
   for (const { id, name, scope, elementType } of given) {
     const axes = units.elements.table.axesOf(id);
-    if (!FLOATS.has(elementType) || !axes.some((axis) => kept.isCut(axis))) continue;
+    if (!isNumber(elementType) || !axes.some((axis) => kept.isCut(axis))) continue;
     const local = name.slice(scope.path.length);
     for (const { proto, inputs } of program.steps) {
       if (!inputs.includes(id)) continue;

@@ -15,7 +15,7 @@ function branch(b: GraphBuilder, value: Value, width: number): ReturnType<typeof
     const inner = captured ?? dense(b, value, width);
     output = b.op('Identity', [activation(b, inner.name)]);
   });
-  return makeGraph({ name: 'branch', inputs: [], outputs: [makeValueInfo(output, 'float32', ['batch', 'length', 'width'])], nodes, initializers });
+  return makeGraph({ name: 'branch', inputs: [], outputs: [makeValueInfo(output, 'float32', ['batch', `${output}_length`, `${output}_width`])], nodes, initializers });
 }
 
 /** One of two branches, by the data. */
