@@ -195,6 +195,8 @@ export function probeModel(program: Program, runnable: Model, options: ProbeOpti
       ...runnable,
       ...(payloads.size > 0 && { payloads }),
       proto: withFields(runnable.proto, {
+        // In format 3, initializers have to be listed among the inputs.
+        irVersion: runnable.proto.irVersion === 3n ? 4n : runnable.proto.irVersion,
         graph: withFields(graph, {
           node: main.nodes,
           initializer: [...graph.initializer, ...main.initializers, ...constants],

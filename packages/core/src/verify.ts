@@ -57,7 +57,7 @@ export function toleranceOf(units: Units): number {
   const { program } = units.analysed;
   let tolerance = TOLERANCE.float32!;
   for (const { elementType, tainted } of program.values) if (tainted && elementType) tolerance = Math.max(tolerance, TOLERANCE[dataTypeOf(elementType)] ?? 0);
-  if (program.steps.some(({ node }) => DYNAMIC.has(node.op))) tolerance = Math.max(tolerance, 2e-2);
+  if (program.steps.some(({ node }) => DYNAMIC.has(node.op))) tolerance = Math.max(tolerance, 5e-2);
   return tolerance * Math.max(1, Math.sqrt(longestNorm(units) / SHORT_SUM));
 }
 

@@ -98,7 +98,7 @@ export const mutations: readonly Mutation[] = [
   { name: 'a norm over a pruned axis runs on what is left of it', spoils: 'widths around norms', blocks: ['layer', 'rms', 'globalNorm'] },
   { name: 'LayerNormalization counts as elementwise', ops: ['LayerNormalization'], signature: replaced('~', ''), blocks: ['layer'] },
   { name: 'a mean over a pruned axis counts as a sum', ops: ['ReduceMean'], signature: replaced('~', ''), blocks: ['sumOverChannels'] },
-  { name: 'Softmax counts as elementwise', ops: ['Softmax', 'LogSoftmax'], signature: replaced('C', 'c'), blocks: ['softmax'] },
+  { name: 'Softmax counts as elementwise', ops: ['Softmax', 'LogSoftmax'], signature: replaced('~', ''), blocks: ['softmax'] },
   { name: 'numbers measured from a width adapt', spoils: 'numbers measured from shapes', blocks: ['measured'] },
   // Attention
   { name: 'the scale of Attention follows the width that is left', ops: ['Attention'], signature: (s) => ({ ...s, pins: undefined }), blocks: ['attentionNode'], factors: 'head-dim' },

@@ -46,7 +46,7 @@ export interface StudyOptions {
 
 /** The outcome of a case, its states released if the recipe says so. */
 export const proveRecipe = ({ recipe, model, release }: Case, backend: Backend, plans = 1): Promise<Outcome> =>
-  proveCase(model, recipe.seed, backend, { dims: recipe.dims, release, plans });
+  proveCase(model, recipe.seed, backend, { dims: recipe.dims, release, plans, factors: recipe.factors });
 
 const isGood = ({ kind }: Outcome): boolean => kind === 'equal' || kind === 'frozen';
 
@@ -69,6 +69,7 @@ export async function runStudy(backend: Backend, { from, cases, plans = 1, expla
       for (const block of new Set(one.used)) count(blocks, block);
       for (const trait of one.traits) count(traits, trait);
       count(opsets, String(one.recipe.opset));
+      if (one.recipe.factors === 'head-dim') count(traits, 'head widths instead of heads');
     }
     progress?.(seed - from + 1);
   }
@@ -110,7 +111,7 @@ export async function explainFailure(one: Case, outcome: Outcome, backend: Backe
 /** The graph of a case with its units and the plans that were tried. */
 export async function printCase({ recipe, model, release }: Case, backend: Backend, plans: number): Promise<string> {
   try {
-    const units = findUnits(await traceModel(model, backend, { dims: recipe.dims, seed: recipe.seed }), { release });
+    const units = findUnits(await traceModel(model, backend, { dims: recipe.dims, seed: recipe.seed }), { release, factors: recipe.factors });
     const tried = Array.from({ length: plans }, (_, plan) => `plan ${plan} removes ${randomPlan(units, createRandom(`${recipe.seed}/plan/${plan}`)).join(' ')}`);
     return [printUnits(units), ...tried].join('\n');
   } catch (error) {

@@ -89,7 +89,9 @@ export class GraphEdits {
     const used = namesRead(graphOf(this.model));
     const graph = this.rewrite(graphOf(this.model), payloads, true);
     const pruned = dropDead(graph, used);
-    return { ...this.model, proto: withFields(this.model.proto, { graph: pruned }), payloads };
+    // In format 3, initializers have to be listed among the inputs; older formats are upgraded as a whole.
+    const irVersion = this.added.length > 0 && this.model.proto.irVersion === 3n ? 4n : this.model.proto.irVersion;
+    return { ...this.model, proto: withFields(this.model.proto, { irVersion, graph: pruned }), payloads };
   }
 
   private edit(node: NodeProto): NodeEdit {

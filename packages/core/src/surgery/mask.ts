@@ -1,4 +1,4 @@
-import { dataTypeOf, dataTypes, makeNode, tensorBytes, withFields, type Model, type NodeProto } from '@coppice/graph';
+import { dataTypeOf, dataTypes, makeNode, tensorBytes, withFields, type DataType, type Model, type NodeProto } from '@coppice/graph';
 import { mixedLabels } from '../analysis/freeze.ts';
 import { isFrozen, type AnalysedStep } from '../analysis/steps.ts';
 import type { Units } from '../analysis/units.ts';
@@ -18,11 +18,13 @@ const RECURRENT = new Set(['LSTM', 'GRU', 'RNN']);
  */
 export function maskModel(units: Units, removed: Iterable<number>): Model {
   const kept = new Kept(units, removed);
-  const { program, steps } = units.analysed;
+  const { program, trace, steps } = units.analysed;
   const { table } = units.elements;
   const edits = new GraphEdits(program.model);
-  const masks = new Map<number, string>();
+  const masks = new Map<string, string>();
   const zeros = new Map<number, string>();
+  // Where came with opset 9; files older than what runtimes take are upgraded to that.
+  const selects = program.opset >= 9 || program.opset < 7;
 
   /** Wraps a value: the nodes that force its removed elements to zero, one for each cut axis. */
   const wrap = (value: number, elementType: number, axes: readonly number[], from: string, to: string, only?: number, zero = zeroOf(elementType)) => {
@@ -30,14 +32,17 @@ export function maskModel(units: Units, removed: Iterable<number>): Model {
     return cut.map((a, k) => {
       const input = k === 0 ? from : `${to}/masking_${k - 1}`;
       const output = k === cut.length - 1 ? to : `${to}/masking_${k}`;
-      return makeNode({ op: 'Where', name: edits.fresh(`${program.values[value].name}/mask`), inputs: [maskOf(axes, a), input, zero], outputs: [output] });
+      const name = edits.fresh(`${program.values[value].name}/mask`);
+      return selects
+        ? makeNode({ op: 'Where', name, inputs: [maskOf(axes, a, 'bool'), input, zero], outputs: [output] })
+        : makeNode({ op: 'Mul', name, inputs: [maskOf(axes, a, dataTypeOf(elementType)), input], outputs: [output] });
     });
   };
   const zeroOf = (elementType: number): string =>
     zeros.get(elementType) ?? zeros.set(elementType, edits.addConstant('coppice/zero', dataTypeOf(elementType), [], [0])).get(elementType)!;
-  const maskOf = (axes: readonly number[], position: number): string => {
+  const maskOf = (axes: readonly number[], position: number, dtype: DataType): string => {
     const axis = axes[position];
-    let name = masks.get(axis);
+    let name = masks.get(`${axis}/${dtype}`);
     if (name === undefined) {
       const spec = table.laneSpecs.get(axis);
       const n = table.lengths[axis];
@@ -49,8 +54,8 @@ export function maskModel(units: Units, removed: Iterable<number>): Model {
         const [lane, k] = spec.by < position ? [outerIndex, innerIndex] : [innerIndex, outerIndex];
         return kept.has(axis, Math.floor(lane / spec.block) * n + k) ? 1 : 0;
       });
-      name = edits.addConstant('coppice/mask', 'bool', dims, bits);
-      masks.set(axis, name);
+      name = edits.addConstant('coppice/mask', dtype, dims, bits);
+      masks.set(`${axis}/${dtype}`, name);
     }
     return name;
   };
@@ -70,15 +75,22 @@ export function maskModel(units: Units, removed: Iterable<number>): Model {
     return undefined;
   };
 
-  /** A quantised result. What only moves quantised data is masked already. */
+  /** A quantised result. What only moves quantised data is masked already, and so is what quantises masked numbers. */
   const wrapBytes = (step: AnalysedStep, value: number, axes: readonly number[], from: string, to: string): readonly NodeProto[] => {
-    const zeroPoint = zeroPointName(step, value);
+    const zeroPoint = step.step.node.op === 'QuantizeLinear' ? undefined : zeroPointName(step, value);
     if (zeroPoint === undefined) return [];
-    const [wide, zero, masked] = ['wide', 'zero', 'masked'].map((what) => edits.fresh(`${to}/${what}`));
+    const [wide, flat, masked] = ['wide', 'zero', 'masked'].map((what) => edits.fresh(`${to}/${what}`));
     const cast = (input: string, output: string, type: number) => makeNode({ op: 'Cast', name: edits.fresh(`${to}/cast`), inputs: [input], outputs: [output], attributes: { to: type } });
+    // One for each element of an axis broadcasts from that axis on.
+    const axis = Number(step.step.node.attributes.axis ?? axes.length - 1);
+    const behind = axes.length - 1 - (axis < 0 ? axis + axes.length : axis);
+    const count = trace.runs[0].shapes[program.values.findIndex(({ name }) => name === zeroPoint)]?.[0] ?? 1;
+    const zero = count > 1 && behind > 0 ? edits.fresh(`${to}/zeros`) : flat;
+    const shape = () => edits.addConstant(`${zero}/shape`, 'int64', [1 + behind], [count, ...Array.from({ length: behind }, () => 1)]);
     return [
       cast(from, wide, dataTypes.int32),
-      cast(zeroPoint, zero, dataTypes.int32),
+      cast(zeroPoint, flat, dataTypes.int32),
+      ...(zero === flat ? [] : [makeNode({ op: 'Reshape', name: zero, inputs: [flat, shape()], outputs: [zero] })]),
       ...wrap(value, dataTypes.int32, axes, wide, masked, undefined, zero),
       cast(masked, to, program.values[value].elementType),
     ];

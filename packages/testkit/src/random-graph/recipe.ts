@@ -1,4 +1,4 @@
-import { createRandom } from '@coppice/core';
+import { createRandom, type FactorPolicy } from '@coppice/core';
 import { makeModel, makeValueInfo, type Model } from '@coppice/graph';
 import { GraphBuilder, type Spelling } from './builder.ts';
 import { familyOf, type BlockName, blocks, blockNames } from './families.ts';
@@ -21,6 +21,8 @@ export interface Recipe {
   readonly uses: readonly Use[];
   /** Whether carried states may be narrowed. */
   readonly release: boolean;
+  /** Which factor of heads × width carries the units. */
+  readonly factors: FactorPolicy;
   /** Sizes of the two tracing runs. */
   readonly dims: Readonly<Record<string, readonly [number, number]>>;
 }
@@ -50,6 +52,7 @@ export function randomRecipe(seed: number): Recipe {
   return {
     seed, uses,
     release: random.uniform() < 0.7,
+    factors: random.uniform() < 0.3 ? 'head-dim' : 'heads',
     // The fused operator exists from opset 23 on.
     opset: uses.some(({ block }) => block === 'attentionNode') ? 23 : opsets[random.integer(opsets.length)],
     spelling: { constants: random.uniform() < 0.5 ? 'nodes' : 'initializers', computedShapes: random.integer(3) * 0.3, computedWeights: random.integer(3) * 0.15 },

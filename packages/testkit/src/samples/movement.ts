@@ -1,0 +1,40 @@
+import type { Dims, Sample } from '../row-check.ts';
+
+const x: Dims = ['batch', 6, 4, 'time'];
+
+/** What moves, picks, repeats and reshapes. */
+export const movementSamples: readonly Sample[] = [
+  { op: 'Transpose', attributes: { perm: [3, 1, 0, 2] }, inputs: [x] },
+  { op: 'Concat', attributes: { axis: 1 }, inputs: [x, ['batch', 5, 4, 'time']] },
+  { op: 'Concat', attributes: { axis: -1 }, inputs: [['batch', 3, 5], ['batch', 3, 4], ['batch', 3, 7]] },
+  { op: 'Split', attributes: { axis: 1 }, inputs: [['batch', 9, 'time'], { ints: [4, 2, 3] }], outputs: ['float32', 'float32', 'float32'] },
+  { op: 'Split', attributes: { axis: 1, num_outputs: 2 }, inputs: [x], outputs: ['float32', 'float32'] },
+  { op: 'Split', attributes: { axis: 1, num_outputs: 2 }, inputs: [['batch', 7, 'time']], outputs: ['float32', 'float32'] },
+  { op: 'Squeeze', inputs: [['batch', 1, 5, 'time'], { ints: [1] }] },
+  { op: 'Unsqueeze', inputs: [x, { ints: [1, -1] }] },
+  { op: 'Flatten', attributes: { axis: 1 }, inputs: [['batch', 5, 4]] },
+  { op: 'Reshape', inputs: [x, { ints: [0, 24, -1] }] },
+  { op: 'Reshape', inputs: [x, { ints: [0, 2, 3, 4, -1] }] },
+  { op: 'Reshape', inputs: [['batch', 'time', 12], { ints: [0, -1, 4, 3] }] },
+  { op: 'Reshape', inputs: [['batch', 'time', 3, 4], { ints: [-1, 12] }] },
+  { op: 'Expand', inputs: [['batch', 5, 1, 'time'], { ints: [1, 5, 3, 1] }] },
+  { op: 'Tile', inputs: [x, { ints: [1, 3, 2, 1] }] },
+  ...['DCR', 'CRD'].map((mode): Sample => ({ op: 'DepthToSpace', attributes: { blocksize: 2, mode }, inputs: [['batch', 12, 5, 'time']] })),
+  { op: 'SpaceToDepth', attributes: { blocksize: 2 }, inputs: [['batch', 5, 6, 4]] },
+  { op: 'Trilu', inputs: [['batch', 6, 5, 4]] },
+  { op: 'Slice', inputs: [x, { ints: [1] }, { ints: [5] }, { ints: [1] }] },
+  { op: 'Slice', inputs: [x, { ints: [-2, 0] }, { ints: [2147483647, -1] }, { ints: [1, 2] }] },
+  { op: 'Slice', inputs: [x, { ints: [4] }, { ints: [-9] }, { ints: [1] }, { ints: [-2] }] },
+  { op: 'Gather', attributes: { axis: 1 }, inputs: [x, { ints: [3, -1, 0, 3] }] },
+  { op: 'Gather', attributes: { axis: 1 }, inputs: [x, { ints: [-1], dims: [] }] },
+  { op: 'Pad', inputs: [x, { ints: [0, 1, 0, 0, 0, 2, 0, 0] }] },
+  { op: 'Pad', attributes: { mode: 'reflect' }, inputs: [x, { ints: [0, 1, 0, 0, 0, 2, 0, 0] }] },
+  { op: 'Pad', inputs: [x, { ints: [0, 1, 0, 0, 0, 2, 0, 0] }, { scalar: 1.5 }] },
+  { op: 'GatherElements', attributes: { axis: 3 }, inputs: [[2, 6, 4, 5], { ints: Array.from({ length: 2 * 6 * 4 * 3 }, (_, k) => k % 5), dims: [2, 6, 4, 3] }] },
+  { op: 'GatherND', inputs: [[3, 6, 4], { ints: [0, 2, 1], dims: [3, 1] }] },
+  { op: 'ReverseSequence', attributes: { time_axis: 0, batch_axis: 1 }, inputs: [['time', 3, 5], { ints: [2, 3, 1] }] },
+  { op: 'Resize', inputs: [[2, 6, 4, 7], undefined, undefined, { ints: [2, 6, 8, 14] }] },
+  { op: 'Shape', inputs: [x], outputs: ['int64'] },
+  { op: 'Size', inputs: [x], outputs: ['int64'] },
+  { op: 'TopK', attributes: { axis: 1 }, inputs: [x, { ints: [2] }], outputs: ['float32', 'int64'] },
+];
