@@ -1,5 +1,10 @@
 import type { NormalNode } from '@coppice/graph';
-import type { Link, Scope } from './program.ts';
+import type { Scope } from './scope.ts';
+
+/** Equal values on both sides of the border of a body: the elements of each pair are the same thing. */
+export interface Link {
+  readonly pairs: readonly { readonly outer: number; readonly inner: number; /** The axis that only the outer value has: the one it is scanned along. */ readonly scanAxis?: number; /** The input of the node that is the outer value. */ readonly input?: number }[];
+}
 
 interface Body { readonly attribute: string; readonly scope: Scope }
 

@@ -1,6 +1,7 @@
 import { freshNames, graphOf, makeNode, valueNames, withFields, type GraphProto, type Model, type NodeProto, type TensorProto } from '@coppice/graph';
 import { namesIn, renamedNode, type Rename } from './renaming.ts';
-import type { Scope, Step } from './program.ts';
+import type { Step } from './program.ts';
+import type { Scope } from './scope.ts';
 import type { Trace } from './trace.ts';
 
 /**

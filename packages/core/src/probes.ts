@@ -2,7 +2,8 @@ import {
   attributeOf, dataTypes, graphOf, makeInitializer, makeNode, makeValueInfo, withFields,
   type GraphProto, type Model, type NodeProto, type Payload, type TensorProto, type ValueInfoProto,
 } from '@coppice/graph';
-import { isDefault, opsetOf, type Program, type ProgramValue, type Scope } from './program.ts';
+import { isDefault, opsetOf, type Program, type ProgramValue } from './program.ts';
+import type { Scope } from './scope.ts';
 import { namesIn, renamedNode, shadowing, unchanged, type Rename } from './renaming.ts';
 
 /** How much of an If (`all`: both branches), a Loop or a Scan (`shapes`: no contents) a tracing model looks into. */

@@ -2,7 +2,8 @@ import {
   attributeValue, dataTypes, graphOf, normaliseNode, toTensorProto,
   type GraphProto, type Model, type NodeProto, type NormalNode, type TensorProto,
 } from '@coppice/graph';
-import { linkBodies } from './control-flow.ts';
+import { linkBodies, type Link } from './control-flow.ts';
+import type { Scope } from './scope.ts';
 import { inferElementType } from './element-type.ts';
 
 /** One value of the flattened graph: a graph input, an initializer, or an output of a node. */
@@ -21,19 +22,6 @@ export interface ProgramValue {
   weighted: boolean;
   /** Depends on the shape of another value. */
   shaped: boolean;
-}
-
-/** A graph or one of the bodies nested in it. */
-export interface Scope {
-  readonly path: string;
-  readonly graph: GraphProto;
-  readonly parent?: Scope;
-  readonly names: Map<string, number>;
-}
-
-/** Equal values on both sides of the border of a body: the elements of each pair are the same thing. */
-export interface Link {
-  readonly pairs: readonly { readonly outer: number; readonly inner: number; /** The axis that only the outer value has: the one it is scanned along. */ readonly scanAxis?: number; /** The input of the node that is the outer value. */ readonly input?: number }[];
 }
 
 /** One node of the flattened graph, in an order in which every value is defined before it is used. */

@@ -1,4 +1,4 @@
-import { isPosition, parseAxes, type Axis, type Factor } from '../structure/signature.ts';
+import { parseAxes, type Axis, type Factor } from '../structure/signature.ts';
 import { isFrozen, type AnalysedProgram, type AnalysedStep } from './steps.ts';
 
 /** One term of an axis of a value, as a signature states it. */
@@ -131,4 +131,3 @@ export const tokensOf = (step: AnalysedStep, entry: number): readonly Axis[] | u
   return entry < step.inputs.length ? parsed.inputs[entry] : parsed.outputs[entry - step.inputs.length];
 };
 
-export { isPosition };
