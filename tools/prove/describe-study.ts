@@ -5,7 +5,7 @@ export interface Setting { readonly from: number; readonly workers: number; read
 
 /** A study as Markdown: the verdict first, then what was covered, then each failure. */
 export function describeStudy(study: Study, { from, workers, version }: Setting): string {
-  const { cases, cuts, outcomes, removed, widest, blocks, traits, opsets, failures, seconds } = study;
+  const { cases, cuts, outcomes, removed, widest, widestQuantised, blocks, traits, opsets, failures, seconds } = study;
   const wrong = outcomes.wrong + outcomes.failed + outcomes.refused;
   const list = (table: Readonly<Record<string, number>>, keep: (key: string) => boolean = () => true, name = (key: string) => key) =>
     Object.entries(table).filter(([key]) => keep(key)).toSorted((a, b) => b[1] - a[1]).map(([key, n]) => `${name(key)} ${n}`).join(', ');
@@ -18,7 +18,7 @@ export function describeStudy(study: Study, { from, workers, version }: Setting)
     `| outcome | cases |`, '|---|---:|',
     ...Object.entries(outcomes).map(([kind, n]) => `| ${kind} | ${n} |`),
     '',
-    `${((100 * outcomes.equal) / cases).toFixed(1)} % of the graphs lost units, ${(removed / Math.max(1, outcomes.equal)).toFixed(1)} on average in one plan; the widest difference is ${widest.toExponential(1)} of the scale of its output.`,
+    `${((100 * outcomes.equal) / cases).toFixed(1)} % of the graphs lost units, ${(removed / Math.max(1, outcomes.equal)).toFixed(1)} on average in one plan; the widest difference is ${widest.toExponential(1)} of the scale of its output, and ${widestQuantised.toExponential(1)} where values pass through 8 bits, whose steps may round to the other side.`,
     `ONNX Runtime ${version}, native; ${workers} processes, ${seconds.toFixed(0)} s. Made by \`node tools/prove/run.ts\`.`,
     '',
     '| family | graphs with each block |', '|---|---|',

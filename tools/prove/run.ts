@@ -46,6 +46,7 @@ async function lead(): Promise<void> {
     const child = fork(import.meta.filename, ['--worker', '--cases', String(count), '--seed', String(from + k * share), '--plans', String(plans)]);
     child.on('message', (study: Study) => {
       studies.push(study);
+      for (const { seed, kind, message } of study.failures) process.stderr.write(`\nseed ${seed}: ${kind}: ${message.slice(0, 300)}\n`);
       const done = studies.reduce((n, s) => n + s.cases, 0);
       process.stderr.write(`\r${done} of ${cases} cases, ${((performance.now() - start) / 1000).toFixed(0)} s, ${studies.reduce((n, s) => n + s.failures.length, 0)} failures `);
     });

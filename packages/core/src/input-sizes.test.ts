@@ -37,6 +37,14 @@ describe('candidateSizes', () => {
     expect(first([float('x', undefined, undefined, 40)])).toEqual([{ 'x:0': 2, 'x:1': 50 }, { 'x:0': 3, 'x:1': 83 }]);
   });
 
+  it('takes the first axis of tokens for the batch too', () => {
+    expect(first([int('tokens', 's77', 's27')])).toEqual([{ s77: 2, s27: 50 }, { s77: 3, s27: 83 }]);
+  });
+
+  it('never asks for more than a few million numbers', () => {
+    for (const sizes of all([int('tokens', 's77', 's27')])) for (const { s77, s27 } of sizes) expect(s77 * s27).toBeLessThanOrEqual(2 ** 22);
+  });
+
   it('tries several lengths a little apart and then equal', () => {
     const [apart, equal] = all([float('enc', 'batch', 'time', 52), float('pred', 'batch', 'U', 44)]);
     expect(apart).toEqual([{ batch: 2, time: 50, U: 56 }, { batch: 3, time: 83, U: 93 }]);

@@ -34,7 +34,7 @@ export function kindsOf(specs: readonly InputSpec[]): Map<string, SizeKind> {
     dims.forEach((dim, axis) => {
       if (typeof dim === 'number') return;
       const key = sizeKey(spec, axis);
-      const countsItems = BATCH.test(key) || (axis === 0 && INVENTED.test(key) && ((isFloat(dtype) && dims.length >= 2) || isLength(spec)));
+      const countsItems = BATCH.test(key) || (axis === 0 && INVENTED.test(key) && (dims.length >= 2 || isLength(spec)));
       if (countsItems) kinds.set(key, 'batch');
       else if (!kinds.has(key)) kinds.set(key, isFloat(dtype) && countsSamples(spec, key, axis) ? 'samples' : 'frames');
     });
@@ -50,6 +50,13 @@ function countsSamples({ name, dims = [] }: InputSpec, key: string, axis: number
 }
 
 type Pair = readonly [number, number];
+
+/** An input of more elements is not tried: it takes two long axes that are hardly meant together, and a runtime may run out of memory. */
+const MOST_ELEMENTS = 2 ** 22;
+
+/** Elements of an input in one run. */
+const elementsOf = (spec: InputSpec, sizes: RunSizes): number =>
+  (spec.dims ?? []).reduce<number>((product, dim, axis) => product * (typeof dim === 'number' ? dim : sizes[sizeKey(spec, axis)]), 1);
 
 /** Sizes of the two runs, in the order in which they are tried. Odd and even, so that strides and paddings show. */
 const pairs: Readonly<Record<Exclude<SizeKind, 'batch'>, readonly Pair[]>> = {
@@ -91,7 +98,10 @@ export function* candidateSizes(specs: readonly InputSpec[], options: SizeOption
       if (batch[1] === 1 && !keys.some((key) => kinds.get(key) === 'batch')) continue;
       const rows = lengths.length === 0 && guessedAre === 'batch' ? 1 : pairs.frames.length;
       for (let row = 0; row < rows; row++) {
-        for (const apart of lengths.length > 1 ? [true, false] : [false]) yield candidate(row, batch, apart, guessedAre, same);
+        for (const apart of lengths.length > 1 ? [true, false] : [false]) {
+          const sizes = candidate(row, batch, apart, guessedAre, same);
+          if (row === 0 || sizes.every((run) => specs.every((spec) => elementsOf(spec, run) <= MOST_ELEMENTS))) yield sizes;
+        }
       }
     }
   }

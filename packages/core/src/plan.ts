@@ -54,9 +54,10 @@ const MEASURES: readonly Measure[] = ['macs', 'params', 'bytes'];
 export function planCut(units: Units, scores: ArrayLike<number>, request: PlanRequest): Plan {
   checkRequest(units, request);
   const rounded = Float64Array.from(scores, (s) => Number(s.toPrecision(9)));
+  const spared = lastOnes(units, rounded);
   const eligible = eligibleGroups(units.groups, request);
-  const fixed = fixedRemovals(units, rounded, request, eligible);
-  const free = units.groups.map((group, g) => (eligible[g] && !fixed.groups.has(g) ? strides(units, group, g, rounded, request) : []));
+  const fixed = fixedRemovals(units, rounded, request, eligible, spared);
+  const free = units.groups.map((group, g) => (eligible[g] && !fixed.groups.has(g) ? strides(units, group, g, rounded, request, spared) : []));
   const before = costOf(units);
   const budgets = MEASURES.filter((m) => request[m] !== undefined).map((measure) => ({ measure, limit: before[measure] * request[measure]! }));
   const order = request.ranking === 'global' ? orderByImportance(units, free, budgets[0]?.measure ?? 'macs', request.comparable ? () => 1 : groupMeans(units, rounded)) : orderByShare(units, free);
@@ -96,7 +97,7 @@ function checkRequest(units: Units, request: PlanRequest): void {
 const eligibleGroups = (groups: readonly Group[], { only = [], skip = [] }: PlanRequest): boolean[] =>
   groups.map(({ name }) => (only.length === 0 || only.some((glob) => matchesGlob(glob, name))) && !skip.some((glob) => matchesGlob(glob, name)));
 
-function fixedRemovals(units: Units, scores: Float64Array, request: PlanRequest, eligible: readonly boolean[]): { units: number[]; groups: Set<number> } {
+function fixedRemovals(units: Units, scores: Float64Array, request: PlanRequest, eligible: readonly boolean[], spared: ReadonlySet<number>): { units: number[]; groups: Set<number> } {
   const groups = new Set<number>();
   const removed: number[] = [];
   for (const [glob, share] of Object.entries(request.groups ?? {})) {
@@ -104,21 +105,55 @@ function fixedRemovals(units: Units, scores: Float64Array, request: PlanRequest,
       if (groups.has(g) || !eligible[g] || !matchesGlob(glob, group.name)) return;
       groups.add(g);
       const wanted = share * laneWidth(group);
-      for (const stride of strides(units, group, g, scores, request)) if (stride.keeps >= wanted - 1e-9) removed.push(...stride.units);
+      for (const stride of strides(units, group, g, scores, request, spared)) if (stride.keeps >= wanted - 1e-9) removed.push(...stride.units);
     });
   }
   return { units: removed, groups };
+}
+
+/**
+ * Units that must stay although their group has others: an axis that holds parts of several groups (a slice across their border) would
+ * otherwise be left with nothing when each group keeps a unit elsewhere. The most important unit of each such axis is spared.
+ */
+function lastOnes(units: Units, scores: Float64Array): Set<number> {
+  const { elements, groups } = units;
+  const unitOfSet = new Int32Array(elements.count).fill(-1);
+  const groupOf = new Int32Array(units.units.length).fill(-1);
+  groups.forEach(({ lanes }, g) => lanes.flat().forEach((id) => {
+    groupOf[id] = g;
+    unitOfSet[units.units[id].set] = id;
+  }));
+  const spared = new Set<number>();
+  const seen = new Set<number>();
+  for (let axis = 0; axis < elements.table.size; axis++) {
+    const key = elements.classOf(axis);
+    if (seen.has(key)) continue;
+    seen.add(key);
+    const found: number[] = [];
+    const size = elements.sizeOf(axis);
+    for (let k = 0; k < size; k++) {
+      const set = elements.setOf(axis, k);
+      if (set < 0 || unitOfSet[set] < 0) break;
+      found.push(unitOfSet[set]);
+    }
+    // One group keeps a unit of its own axis anyway.
+    if (found.length < size || size === 0 || found.every((id) => groupOf[id] === groupOf[found[0]] && new Set(found).size >= laneWidth(groups[groupOf[id]]))) continue;
+    if (found.some((id) => spared.has(id))) continue;
+    spared.add(found.reduce((best, id) => (scores[id] > scores[best] ? id : best)));
+  }
+  return spared;
 }
 
 /** Units in each lane; lanes may differ where some of their elements are frozen. */
 const laneWidth = (group: Group): number => Math.min(...group.lanes.map((lane) => lane.length));
 
 /** The removals of one group, least important units first, in steps that keep widths multiples of `roundTo` and at least `minWidth`. */
-function strides(units: Units, group: Group, index: number, scores: Float64Array, { roundTo = 1, minWidth = 1 }: PlanRequest): Stride[] {
-  const lanes = group.lanes.map((lane) => lane.toSorted((a, b) => scores[a] - scores[b] || b - a));
+function strides(units: Units, group: Group, index: number, scores: Float64Array, { roundTo = 1, minWidth = 1 }: PlanRequest, spared: ReadonlySet<number>): Stride[] {
+  const lanes = group.lanes.map((lane) => lane.toSorted((a, b) => Number(spared.has(a)) - Number(spared.has(b)) || scores[a] - scores[b] || b - a));
+  const least = Math.max(1, ...group.lanes.map((lane) => lane.filter((id) => spared.has(id)).length + Math.max(0, laneWidth(group) - lane.length)));
   const width = laneWidth(group);
   const each = elementsOfUnit(units, group);
-  const allowed = (kept: number) => kept >= 1 && kept * each >= minWidth && (kept * each) % roundTo === 0;
+  const allowed = (kept: number) => kept >= least && kept * each >= minWidth && (kept * each) % roundTo === 0;
   const result: Stride[] = [];
   let last = width;
   for (let kept = width - 1; kept >= 1; kept--) {

@@ -24,8 +24,9 @@ export interface Study {
   readonly outcomes: Readonly<Record<Outcome['kind'], number>>;
   /** How many units went, all cases together. */
   readonly removed: number;
-  /** Largest difference, relative to the scale of its output, of those that count as equal. */
+  /** Largest difference, relative to the scale of its output, of those that count as equal: in float32 throughout, and with steps to 8 bits. */
   readonly widest: number;
+  readonly widestQuantised: number;
   /** How many cases used each block, operator and peculiarity, or were of each opset, and came out equal. */
   readonly blocks: Readonly<Record<string, number>>;
   readonly traits: Readonly<Record<string, number>>;
@@ -57,7 +58,7 @@ export async function runStudy(backend: Backend, { from, cases, plans = 1, expla
   const [blocks, traits, opsets]: Record<string, number>[] = [{}, {}, {}];
   const count = (table: Record<string, number>, key: string) => { table[key] = (table[key] ?? 0) + 1; };
   const failures: Failure[] = [];
-  let [removed, widest] = [0, 0];
+  let [removed, widest, widestQuantised] = [0, 0, 0];
   for (let seed = from; seed < from + cases; seed++) {
     const one = buildCase(randomRecipe(seed));
     const outcome = await proveRecipe(one, backend, plans);
@@ -65,7 +66,8 @@ export async function runStudy(backend: Backend, { from, cases, plans = 1, expla
     if (!isGood(outcome)) failures.push(failures.length < explain ? await explainFailure(one, outcome, backend, plans) : brief(one, outcome));
     if (outcome.kind === 'equal') {
       removed += outcome.removed;
-      widest = Math.max(widest, outcome.relative);
+      if (one.traits.has('op:QuantizeLinear')) widestQuantised = Math.max(widestQuantised, outcome.relative);
+      else widest = Math.max(widest, outcome.relative);
       for (const block of new Set(one.used)) count(blocks, block);
       for (const trait of one.traits) count(traits, trait);
       count(opsets, String(one.recipe.opset));
@@ -73,7 +75,7 @@ export async function runStudy(backend: Backend, { from, cases, plans = 1, expla
     }
     progress?.(seed - from + 1);
   }
-  return { cases, cuts: outcomes.equal * plans, outcomes, removed, widest, blocks, traits, opsets, failures, seconds: (performance.now() - start) / 1000 };
+  return { cases, cuts: outcomes.equal * plans, outcomes, removed, widest, widestQuantised, blocks, traits, opsets, failures, seconds: (performance.now() - start) / 1000 };
 }
 
 /** Several studies as one; seconds are those of the longest, as if they had run side by side. */
@@ -89,6 +91,7 @@ export function mergeStudies(studies: readonly Study[]): Study {
     outcomes: tables((s) => s.outcomes) as Study['outcomes'],
     blocks: tables((s) => s.blocks), traits: tables((s) => s.traits), opsets: tables((s) => s.opsets),
     widest: Math.max(...studies.map((s) => s.widest)),
+    widestQuantised: Math.max(...studies.map((s) => s.widestQuantised)),
     failures: studies.flatMap((s) => s.failures),
     seconds: Math.max(...studies.map((s) => s.seconds)),
   };

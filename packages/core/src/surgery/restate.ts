@@ -1,5 +1,6 @@
 import { dataTypes, float, makeNode } from '@coppice/graph';
 import { isFrozen, type AnalysedStep } from '../analysis/steps.ts';
+import type { Step } from '../program.ts';
 import { axisOf, parseAxes } from '../structure/signature.ts';
 import type { Restatement } from '../structure/signature.ts';
 import type { GraphEdits } from './edits.ts';
@@ -51,7 +52,7 @@ function restateSizes(step: AnalysedStep, { operand, are }: Of<'are'>, kept: Kep
   if (!are.some(isChanged)) return;
   const stated = are.map((expression) => (expression === undefined ? undefined : kept.evaluate(step, expression)));
   // Sizes that a run computes (of the batch, of time) stay computed, but for those of the axes that got narrower.
-  if (before === undefined && step.view?.inputs[operand]) return correctLive(step, operand, stated.map((size, k) => (isChanged(are[k]) ? size : undefined)), edits, opset);
+  if (before === undefined && step.view?.inputs[operand]) return correctLive(step.step, operand, stated.map((size, k) => (isChanged(are[k]) ? size : undefined)), edits, opset);
   const values = stated.map((size, k) => (isChanged(are[k]) ? size : (before?.[k] ?? size)) ?? 0);
   const splitsByAttribute = step.step.node.op === 'Split' && opset < 13;
   writeOperand(step, operand, values, kept, edits, splitsByAttribute ? 'split' : undefined);
@@ -80,14 +81,13 @@ function restateShape(step: AnalysedStep, { operand, shapeOfOutput }: Of<'shapeO
     if (values.some((v, k) => v !== contents[k])) writeOperand(step, operand, values, kept, edits);
     return;
   }
-  correctLive(step, operand, entries.map((k) => (isChanged(k) ? kept.length(axes[k + shift]) : undefined)), edits, opset);
+  correctLive(step.step, operand, entries.map((k) => (isChanged(k) ? kept.length(axes[k + shift]) : undefined)), edits, opset);
 }
 
 /** Puts other numbers into some entries of an operand whose contents only a run knows. */
-function correctLive(step: AnalysedStep, operand: number, entries: readonly (number | undefined)[], edits: GraphEdits, opset: number): void {
-  const source = step.step.node.operands[operand]?.source;
+export function correctLive({ node, proto }: Step, operand: number, entries: readonly (number | undefined)[], edits: GraphEdits, opset: number): void {
+  const source = node.operands[operand]?.source;
   if (source?.kind !== 'input') return;
-  const { proto } = step.step;
   const live = edits.inputOf(proto, source.index);
   const name = edits.fresh(`${proto.output[0]}/shape`);
   const literal = edits.addConstant(`${name}/kept`, 'int64', [entries.length], entries.map((entry) => entry ?? 0));

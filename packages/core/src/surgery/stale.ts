@@ -1,10 +1,11 @@
 import { dataTypeOf, type DataType } from '@coppice/graph';
 import type { Units } from '../analysis/units.ts';
-import { isDefault } from '../program.ts';
+import { isDefault, type Step } from '../program.ts';
 import { axisCuts } from './axis-cuts.ts';
 import { compress } from './compress.ts';
 import type { GraphEdits } from './edits.ts';
 import type { Kept } from './kept.ts';
+import { correctLive } from './restate.ts';
 
 /**
  * Numbers that the graph computes from the shape of something that got narrower (√width, a count to divide by, bounds) would adapt and
@@ -20,6 +21,7 @@ export function bakeStale(units: Units, kept: Kept, edits: GraphEdits): void {
     const changed = measures ? table.axesOf(inputs[0]).some((axis) => kept.isCut(axis)) : inputs.some((id) => stale.has(id));
     if (changed) for (const id of outputs) if (id >= 0 && !program.values[id].tainted) stale.add(id);
   }
+  for (const step of program.steps) keepFill(units, step, stale, edits);
   const accounted = new Set(steps.flatMap(({ outputs }) => outputs));
   // A small computed constant has no structure of its own, so nothing upstream of it was cut along with it.
   const isNarrower = (id: number): boolean =>
@@ -49,4 +51,18 @@ export function bakeStale(units: Units, kept: Kept, edits: GraphEdits): void {
       });
     }
   }
+}
+
+/** Which operand of an operator that makes or forms a fill states its shape. */
+const SHAPE_OPERAND: Readonly<Record<string, number>> = { ConstantOfShape: 0, Expand: 1, Reshape: 1 };
+
+/** Each reader of a fill trims it to its own width, so a fill that takes its shape from something narrower keeps the width that it had. */
+function keepFill({ analysed: { program, trace, fills } }: Units, step: Step, stale: ReadonlySet<number>, edits: GraphEdits): void {
+  const operand = SHAPE_OPERAND[step.node.op];
+  const [output] = step.outputs;
+  if (operand === undefined || !fills.has(output) || !stale.has(step.inputs[operand])) return;
+  const [first, ...others] = trace.runs.map(({ shapes }) => shapes[output]!);
+  const stated = trace.runs[0].shapes[step.inputs[operand]]?.[0] ?? first.length;
+  const sizes = first.map((size, a) => (others.every((shape) => shape[a] === size) ? size : undefined)).slice(first.length - stated);
+  correctLive(step, operand, sizes, edits, program.opset);
 }

@@ -98,7 +98,8 @@ const attentionNode: Block = (b, x) => {
   const value = inLayout(b, x, 'btc');
   const base = sizes(b);
   const h: Heads = { ...base, valueWidth: base.valueWidth || base.width, repeats: b.between(1, 2) };
-  const [q, k, v] = project(b, value, h);
+  // ONNX Runtime 1.30 infers a wrong width for Attention where that of an operand is computed.
+  const [q, k, v] = b.plainly(() => project(b, value, h));
   const scale = b.chance(0.4) ? float(0.6) : undefined;
   const heads = h.heads * h.repeats;
   if (b.chance(0.5)) {

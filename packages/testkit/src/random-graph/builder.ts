@@ -23,7 +23,7 @@ export class GraphBuilder {
   /** Inputs and outputs besides those of the case: states that are carried from call to call. */
   readonly states: { readonly name: string; readonly sizes: readonly (number | string)[]; readonly side: 'input' | 'output' }[] = [];
   readonly opset: number;
-  readonly spelling: Spelling;
+  spelling: Spelling;
   /** What was used, for the statement of what a study has covered. */
   readonly traits = new Set<string>();
   random: Random;
@@ -108,6 +108,15 @@ export class GraphBuilder {
   /** A whole number from `low` to `high`, both included. */
   between(low: number, high: number): number {
     return low + this.random.integer(high - low + 1);
+  }
+
+  /** Runs `make` with every weight and shape stated, for a node whose shapes a runtime must infer before it runs. */
+  plainly<T>(make: () => T): T {
+    const { spelling } = this;
+    this.spelling = { ...spelling, computedShapes: 0, computedWeights: 0 };
+    const made = make();
+    this.spelling = spelling;
+    return made;
   }
 
   /** Runs `fill` and takes the nodes and initializers that it adds out again: the contents of a body. */
