@@ -9,7 +9,7 @@ import { readModel, writeModel } from '@coppice/graph/node';
 import { generateModel } from './models/generate.ts';
 
 /**
- * Time and memory of analysis, planning and cut against model size: `node tools/bench-scale.ts [--json]`.
+ * Time and memory of analysis, planning and cut against model size: `node tools/bench-scale.ts`; `SIZES=1e6,95e6` for other transformers.
  * Each model is measured in a process of its own; peak memory is the resident set over that of the bare process before reading.
  */
 const cases = [
@@ -79,5 +79,17 @@ if (process.argv[2] === '--one') {
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
-  process.stdout.write(`${JSON.stringify({ machine: `${cpus()[0].model}, ${availableParallelism()} cores`, node: process.version, rows }, null, 2)}\n`);
+  const table = [
+    '# Time and memory against size',
+    '',
+    'Generated models, each in a process of its own, plan for half of the MACs. Milliseconds; peak resident memory over the bare process in file sizes (N), from reading to writing, and with the',
+    'verification after it (two native sessions, one after the other). Weights are cut while they are written.',
+    '',
+    `\`node tools/bench-scale.ts\`, Node ${process.version}, ${cpus()[0].model}, ${availableParallelism()} cores.`,
+    '',
+    '| model | parameters | file | nodes | units | analyse | plan | cut | write | trace | verify | peak | with verification |',
+    '|---|---|---|---|---|---|---|---|---|---|---|---|---|',
+    ...rows.map((r) => `| ${r.kind} | ${(r.parameters / 1e6).toFixed(1)} M | ${r.megabytes.toFixed(0)} MB | ${r.nodes} | ${r.units} | ${[r.analyseMs, r.planMs, r.cutMs, r.writeMs, r.traceMs, r.verifyMs].map((ms) => ms.toFixed(0)).join(' | ')} | ${r.peak.toFixed(2)} N | ${r.peakWithVerify.toFixed(2)} N |`),
+  ].join('\n');
+  process.stdout.write(`${table}\n`);
 }

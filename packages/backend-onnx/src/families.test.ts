@@ -162,3 +162,24 @@ it('takes the zero point of its reader for the zero of a row of a quantised tabl
   });
   expect(await proveAll(model)).toEqual([12]);
 });
+
+it.each([['LSTM', 4, 2], ['GRU', 3, 1], ['RNN', 1, 1]] as const)('prunes each direction of a %s whose batch axis comes first', async (op, gates, states) => {
+  const names = ['h0', 'c0'].slice(0, states);
+  const recurrent = makeNode({
+    op, name: 'r', inputs: ['x', 'W', 'R', 'B', '', ...names], outputs: ['r', ...['rh', 'rc'].slice(0, states)],
+    attributes: { hidden_size: 9, direction: 'bidirectional', layout: 1 },
+  });
+  const model = modelOf({
+    input: [2, 'time', 7],
+    nodes: [
+      recurrent,
+      node('Reshape', ['r', 'merged'], 'frames'), node('MatMul', ['frames', 'w2'], 'a'),
+      node('Reshape', ['rh', 'flat'], 'last'), node('MatMul', ['last', 'w3'], 'l'), node('Unsqueeze', ['l', 'one'], 'u'), node('Add', ['a', 'u'], 'y'),
+    ],
+    initializers: [
+      weight('W', 2, gates * 9, 7), weight('R', 2, gates * 9, 9), weight('B', 2, 2 * gates * 9), ...names.map((name) => weight(name, 2, 2, 9)),
+      weight('w2', 18, 5), weight('w3', 18, 5), literal('merged', 'int64', [3], [0, 0, -1]), literal('flat', 'int64', [2], [0, -1]), literal('one', 'int64', [1], [1]),
+    ],
+  });
+  expect(await proveAll(model)).toEqual([18]);
+});

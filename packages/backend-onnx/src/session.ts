@@ -1,5 +1,5 @@
 import type { CompileOptions, Executable, NamedTensors } from '@coppice/core';
-import { CoppiceError, upgradeModel, type Model } from '@coppice/graph';
+import { CoppiceError, lowerLayouts, upgradeModel, type Model } from '@coppice/graph';
 import type { InferenceSession } from 'onnxruntime-web';
 import { checkInputs, defaultsOf, expectedInputs, type ExpectedInput } from './inputs.ts';
 import { refusal, runFailure } from './runtime-words.ts';
@@ -38,7 +38,7 @@ export const levelOf = (optimise: CompileOptions['optimise'] = 'all'): 'disabled
 
 /** Compiles a model on a build of the runtime. Errors as `Backend.compile`, and `COPPICE_UNSUPPORTED_TYPE`. */
 export async function compileOn(build: Build, model: Model, options: CompileOptions = {}): Promise<Executable> {
-  const ready = upgradeModel(model);
+  const ready = lowerLayouts(upgradeModel(model));
   const inputs = expectedInputs(ready);
   let session: InferenceSession;
   try {

@@ -7,6 +7,7 @@ export * from './external-data.ts';
 export * from './float-formats.ts';
 export * from './fresh-names.ts';
 export * from './functions.ts';
+export * from './lower.ts';
 export * from './gen/onnx_pb.js';
 export { everyTensor } from './message-tree.ts';
 export * from './model.ts';
