@@ -1,4 +1,4 @@
-import { inlineFunctions, type Model } from '@coppice/graph';
+import { inlineFunctions, sortNodes, type Model } from '@coppice/graph';
 import { bakeWeights } from './bake.ts';
 import type { Backend } from './backend.ts';
 import { decideIfs } from './decide-ifs.ts';
@@ -14,12 +14,12 @@ export interface PreparedTrace extends Trace {
 
 /**
  * Runs a model twice to learn its shapes and constants. What stands in the way of the analysis is simplified, the function staying
- * the same: local functions are inlined, Ifs that never change their branch are replaced by it, weights reduced from weights are computed.
+ * the same: nodes are put in order, local functions are inlined, Ifs that never change their branch are replaced by it, weights reduced from weights are computed.
  * `trace.program.model` is the model that all later steps work on.
  * @throws CoppiceError `COPPICE_TRACE_FAILED` when no inputs work; whatever the backend throws
  */
 export async function traceModel(model: Model, backend: Backend, options: TraceOptions = {}): Promise<PreparedTrace> {
-  let trace = await traceOnce(inlineFunctions(model), backend, options);
+  let trace = await traceOnce(sortNodes(inlineFunctions(model)), backend, options);
   const ifs = decideIfs(trace);
   if (ifs.decided.length > 0) trace = await traceOnce(ifs.model, backend, options);
   const weights = await bakeWeights(trace, backend);

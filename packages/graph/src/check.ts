@@ -3,6 +3,7 @@ import { externalRange, isExternal } from './external-data.ts';
 import type { GraphProto, ModelProto, NodeProto, TensorProto } from './gen/onnx_pb.js';
 import { everyTensor } from './message-tree.ts';
 import type { Model } from './model.ts';
+import { inOrder } from './node-order.ts';
 import { newestOpset } from './operators.ts';
 import { dataTypeOf, elementCount } from './tensor.ts';
 import { storedByteLength, tensorByteLength } from './tensors.ts';
@@ -30,7 +31,7 @@ const plainDomain = (domain: string): string => (domain === 'ai.onnx' ? '' : dom
 
 /**
  * Checks the rules of the ONNX specification that everything else relies on: known operator sets; every value defined
- * once and before it is read, subgraphs seeing the values around them; contents of tensors as long as type and dimensions
+ * once and without cycles, subgraphs seeing the values around them; contents of tensors as long as type and dimensions
  * say; external data within their files, where those can be reached. Operators and shapes are not checked.
  * @throws CoppiceError `COPPICE_MODEL_INVALID`, `COPPICE_UNSUPPORTED_OPSET`, `COPPICE_UNSUPPORTED_TYPE`,
  * `COPPICE_EXTERNAL_DATA_MISSING`, `COPPICE_EXTERNAL_DATA_PATH`
@@ -109,7 +110,7 @@ function checkInitializers(graph: GraphProto, scope: Scope, where: string): void
 }
 
 function checkNodes(nodes: readonly NodeProto[], scope: Scope, where: string, depth: number): void {
-  for (const node of nodes) {
+  for (const node of inOrder(nodes)) {
     if (node.opType === '') throw invalid(`A node of ${where}, the one that computes '${node.output.join("', '")}', has no operator.`);
     for (const name of node.input) if (name !== '' && !isVisible(scope, name)) throw undefinedInput(nodes, node, name, where);
     for (const attribute of node.attribute) {
@@ -128,7 +129,7 @@ function checkNodes(nodes: readonly NodeProto[], scope: Scope, where: string, de
 function undefinedInput(nodes: readonly NodeProto[], node: NodeProto, name: string, where: string): CoppiceError {
   const later = nodes.find((candidate) => candidate.output.includes(name));
   return invalid(later
-    ? `In ${where}, ${nodeLabel(node)} reads '${name}', which ${later === node ? 'it computes itself' : `${nodeLabel(later)} computes only after it`}. The nodes form a cycle or are not in the order in which they run.`
+    ? `In ${where}, ${nodeLabel(node)} reads '${name}', which ${later === node ? 'it computes itself' : `${nodeLabel(later)} computes only after it`}. The nodes form a cycle.`
     : `In ${where}, ${nodeLabel(node)} reads '${name}', which is no input, no initializer and no output of any node.`);
 }
 
