@@ -183,3 +183,15 @@ it.each([['LSTM', 4, 2], ['GRU', 3, 1], ['RNN', 1, 1]] as const)('prunes each di
   });
   expect(await proveAll(model)).toEqual([18]);
 });
+
+it('keeps the gains of a norm in the order of its channels when the graph joins them from single numbers', async () => {
+  const numbers = Array.from({ length: 4 }, (_, k) => literal(`g${k}`, 'float32', [1], [1.5 - k / 3]));
+  const model = modelOf({
+    nodes: [
+      node('MatMul', ['x', 'w1'], 'h'), makeNode({ op: 'Concat', name: 'gain', inputs: ['g0', 'g1', 'g2', 'g3'], outputs: ['gain'], attributes: { axis: 0 } }),
+      node('LayerNormalization', ['h', 'gain', 'b'], 'z', { axis: -1 }), node('MatMul', ['z', 'w2'], 'y'),
+    ],
+    initializers: [weight('w1', 7, 4), ...numbers, weight('b', 4), weight('w2', 4, 5)],
+  });
+  expect(await proveAll(model)).toEqual([4]);
+});

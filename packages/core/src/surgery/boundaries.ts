@@ -5,6 +5,7 @@ import type { NormRegion } from '../analysis/norm-regions.ts';
 import { isFrozen, type AnalysedStep } from '../analysis/steps.ts';
 import type { Units } from '../analysis/units.ts';
 import { axisCuts, cutPayload } from './axis-cuts.ts';
+import { constantType, keptConstant } from './constants.ts';
 import { padNode, sliceNode, type GraphEdits } from './edits.ts';
 import type { Kept } from './kept.ts';
 
@@ -26,8 +27,14 @@ export function restoreWidths(units: Units, step: AnalysedStep, kept: Kept, edit
     const axes = table.axesOf(id);
     const ends = axes.map((axis, a) => (cut.includes(a) ? table.lengths[axis] - kept.length(axis) : 0));
     const value = program.values[id];
-    const padded = edits.fresh(`${value.name}/padded`);
-    if (value.tensor) {
+    const constant = value.tensor ? undefined : keptConstant(units, id, kept);
+    let padded: string;
+    if (constant) {
+      // The graph still computes all of it, in the order of the file; the norm wants the kept ones first.
+      const full = padEnds(new Uint8Array(Float64Array.from(constant.values).buffer), constant.dims, ends, 8);
+      padded = edits.addConstant(`${value.name}/padded`, constantType(units, id), constant.dims.map((n, a) => n + ends[a]), Array.from(new Float64Array(full.buffer as ArrayBuffer)));
+    } else if (value.tensor) {
+      padded = edits.fresh(`${value.name}/padded`);
       const cuts = axisCuts(units, id, kept);
       const dims = value.tensor.dims.map(Number);
       for (const { axis, indices } of cuts) dims[axis] = indices[0].length;
@@ -36,6 +43,7 @@ export function restoreWidths(units: Units, step: AnalysedStep, kept: Kept, edit
       const whole = dims.map((n, a) => n + ends[a]);
       edits.addTensor(withFields(toTensorProto(padded, { dtype: 'uint8', dims: [full.length], data: full }), { dims: whole.map(BigInt), dataType: value.tensor.dataType }));
     } else {
+      padded = edits.fresh(`${value.name}/padded`);
       const first = members.find((m) => m.inputs.includes(id))!;
       edits.insertBefore(first.proto, padNode(edits, program.opset, value.name.slice(value.scope.path.length), padded, ends));
     }

@@ -1,8 +1,7 @@
-import { dataTypeOf, type DataType } from '@coppice/graph';
 import type { Units } from '../analysis/units.ts';
 import { isDefault, type Step } from '../program.ts';
 import { axisCuts } from './axis-cuts.ts';
-import { compress } from './compress.ts';
+import { constantType, keptConstant } from './constants.ts';
 import type { GraphEdits } from './edits.ts';
 import type { Kept } from './kept.ts';
 import { correctLive } from './restate.ts';
@@ -33,10 +32,8 @@ export function bakeStale(units: Units, kept: Kept, edits: GraphEdits): void {
     const cuts = axisCuts(units, id, kept);
     if (cuts.length > 0 && !isNarrower(id)) return undefined;
     if (!baked.has(id)) {
-      const dims = constant.dims.map((n, a) => cuts.find(({ axis }) => axis === a)?.indices[0].length ?? n);
-      const bytes = compress(new Uint8Array(Float64Array.from(constant.values).buffer), constant.dims, 8, cuts);
-      const dtype: DataType = program.values[id].elementType ? dataTypeOf(program.values[id].elementType) : (constant.dtype as DataType);
-      baked.set(id, edits.addConstant(`${program.values[id].name}/baked`, dtype, dims, Array.from(new Float64Array(bytes.buffer))));
+      const { dims, values } = keptConstant(units, id, kept)!;
+      baked.set(id, edits.addConstant(`${program.values[id].name}/baked`, constantType(units, id), dims, values));
     }
     return baked.get(id);
   };
