@@ -136,9 +136,12 @@ function lastOnes(units: Units, scores: Float64Array): Set<number> {
       if (set < 0 || unitOfSet[set] < 0) break;
       found.push(unitOfSet[set]);
     }
+    if (found.length < size || size === 0) continue;
+    const distinct = new Set(found);
+    const group = groupOf[found[0]];
     // One group keeps a unit of its own axis anyway.
-    if (found.length < size || size === 0 || found.every((id) => groupOf[id] === groupOf[found[0]] && new Set(found).size >= laneWidth(groups[groupOf[id]]))) continue;
-    if (found.some((id) => spared.has(id))) continue;
+    const whole = distinct.size >= laneWidth(groups[group]) && found.every((id) => groupOf[id] === group);
+    if (whole || found.some((id) => spared.has(id))) continue;
     spared.add(found.reduce((best, id) => (scores[id] > scores[best] ? id : best)));
   }
   return spared;
