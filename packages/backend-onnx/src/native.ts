@@ -1,5 +1,5 @@
 import type { Backend, CompileOptions } from '@coppice/core';
-import { CoppiceError, encodeModel, everyTensor, graphOf, storedByteLength, TensorProto_DataType, type Model } from '@coppice/graph';
+import { CoppiceError, encodeModel, everyTensor, graphOf, isExternal, storedByteLength, tensorByteLength, TensorProto_DataType, type Model, type TensorProto } from '@coppice/graph';
 import type { InferenceSession } from 'onnxruntime-node';
 import { withModelFile } from './model-file.ts';
 import { compileOn, levelOf, quiet, takingTurns, type Build } from './session.ts';
@@ -37,7 +37,8 @@ async function createSession(model: Model, options: CompileOptions): Promise<Inf
     ...quiet,
   };
   // From a file the weights are read once; from memory the library copies what is in memory already, twice.
-  const large = [...everyTensor(model.proto)].reduce((sum, tensor) => sum + storedByteLength(model, tensor), 0) > INLINE_LIMIT;
+  const bytes = (tensor: TensorProto) => (isExternal(tensor) && !model.payloads?.has(tensor) ? tensorByteLength(model, tensor) : storedByteLength(model, tensor));
+  const large = [...everyTensor(model.proto)].reduce((sum, tensor) => sum + bytes(tensor), 0) > INLINE_LIMIT;
   if (large) return withModelFile(model, (path) => InferenceSession.create(path, settings));
   return InferenceSession.create(encodeModel(model), settings);
 }
