@@ -45,6 +45,7 @@ interface Stride { readonly group: number; readonly units: readonly number[]; re
 
 type Measure = 'macs' | 'params' | 'bytes';
 const MEASURES: readonly Measure[] = ['macs', 'params', 'bytes'];
+const CALLED: Readonly<Record<Measure, string>> = { macs: 'MACs', params: 'parameters', bytes: 'bytes of weights' };
 
 /**
  * Chooses which units go so that the budget is kept with the least importance lost. Removals are put into one order and the shortest
@@ -81,7 +82,7 @@ export function planCut(units: Units, scores: ArrayLike<number>, request: PlanRe
 function checkRequest(units: Units, request: PlanRequest): void {
   for (const measure of MEASURES) {
     const value = request[measure];
-    if (value !== undefined && !(value > 0 && value <= 1)) throw new CoppiceError('COPPICE_BUDGET_INVALID', `The budget for ${measure} is ${value}; it must be a fraction over 0 and up to 1 of what the model has now, e.g. 0.5.`);
+    if (value !== undefined && !(value > 0 && value <= 1)) throw new CoppiceError('COPPICE_BUDGET_INVALID', `The budget for ${CALLED[measure]} is ${value}; it must be a fraction over 0 and up to 1 of what the model has now, e.g. 0.5.`);
   }
   for (const [glob, share] of Object.entries(request.groups ?? {})) {
     if (!(share > 0 && share <= 1)) throw new CoppiceError('COPPICE_BUDGET_INVALID', `The share to keep of '${glob}' is ${share}; it must be over 0 and up to 1.`);
@@ -211,7 +212,7 @@ function unreachable(units: Units, least: Cost, before: Cost, budgets: readonly 
   const floor = Math.ceil((least[measure] / before[measure]) * 1000) / 1000;
   return new CoppiceError(
     'COPPICE_BUDGET_UNREACHABLE',
-    `Keeping ${percent(limit / before[measure])} of the ${measure} cannot be reached: with every group that may be pruned at its least width, ${percent(least[measure] / before[measure])} remain (${units.groups.length} groups). ` +
+    `Keeping ${percent(limit / before[measure])} of the ${CALLED[measure]} cannot be reached: with every group that may be pruned at its least width, ${percent(least[measure] / before[measure])} remain (${units.groups.length} groups). ` +
     `Ask for at least ${floor}, allow more groups (--only/--skip, --min-width), or see with \`coppice inspect\` what is frozen and why.`,
   );
 }
@@ -228,8 +229,8 @@ function notesOn(units: Units, order: readonly Stride[], count: number, before: 
     const group = units.groups[last.group];
     notes.push(
       budgets.length > 1 && budgets.some((b) => b.measure !== measure && (b.limit - after[b.measure]) / before[b.measure] < gap)
-        ? `${measure}: ${percent(gap)} below what was asked, because another budget needed it`
-        : `${measure}: ${percent(gap)} below what was asked; the last removal takes ${last.units.length} units of ${group.name} at once${(request.roundTo ?? 1) > 1 ? ` (widths are multiples of ${request.roundTo})` : ''}`,
+        ? `${CALLED[measure]}: ${percent(gap)} below what was asked, because another budget needed it`
+        : `${CALLED[measure]}: ${percent(gap)} below what was asked; the last removal takes ${last.units.length} unit${last.units.length === 1 ? '' : 's'} of ${group.name} at once${(request.roundTo ?? 1) > 1 ? ` (widths are multiples of ${request.roundTo})` : ''}`,
     );
   }
   return notes;
