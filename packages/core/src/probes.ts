@@ -1,8 +1,8 @@
-import {
+import { opsetOf,
   attributeOf, dataTypes, graphOf, makeInitializer, makeNode, makeValueInfo, withFields,
   type GraphProto, type Model, type NodeProto, type Payload, type TensorProto, type ValueInfoProto,
 } from '@coppice/graph';
-import { isDefault, opsetOf, type Program, type ProgramValue } from './program.ts';
+import { isDefault, type Program, type ProgramValue } from './program.ts';
 import type { Scope } from './scope.ts';
 import { namesIn, renamedNode, shadowing, unchanged, type Rename } from './renaming.ts';
 
@@ -92,7 +92,7 @@ export function probeModel(program: Program, runnable: Model, options: ProbeOpti
   const payloads = new Map<TensorProto, Payload>(runnable.payloads);
   const unmeasurable = nonTensors(program);
   const childScope = bodyScopes(program);
-  const opset = opsetOf(runnable);
+  const opset = opsetOf(runnable.proto);
   let fresh = 0;
 
   const measure = (scope: Scope, name: string, { into, rename, depth, contents }: Place): void => {

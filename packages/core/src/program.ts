@@ -1,5 +1,5 @@
 import {
-  attributeValue, dataTypes, graphOf, normaliseNode, toTensorProto,
+  attributeValue, dataTypes, graphOf, normaliseNode, opsetOf, toTensorProto,
   type GraphProto, type Model, type NodeProto, type NormalNode, type TensorProto,
 } from '@coppice/graph';
 import { linkBodies, type Link } from './control-flow.ts';
@@ -51,15 +51,12 @@ const RANDOM = new Set(['RandomNormal', 'RandomUniform', 'RandomNormalLike', 'Ra
 /** Element types of weights: floating point, and the integers of up to 8 bits that stand for them. */
 const WEIGHTS = new Set<number>([dataTypes.float32, dataTypes.float16, dataTypes.float64, dataTypes.bfloat16, dataTypes.int8, dataTypes.uint8, dataTypes.int4, dataTypes.uint4]);
 
-/** The version of the default operator set that a model imports; 1 for files of 2017 that import none. */
-export const opsetOf = (model: Model): number => Number(model.proto.opsetImport.find((o) => o.domain === '' || o.domain === 'ai.onnx')?.version ?? 1n);
-
 /**
  * Flattens a model. Node attributes and operands appear in the newest form of each operator, whatever the opset of the file.
  * @throws CoppiceError `COPPICE_MODEL_INVALID` when a node reads a value that nobody defines
  */
 export function flattenModel(model: Model): Program {
-  const opset = opsetOf(model);
+  const opset = opsetOf(model.proto);
   const values: ProgramValue[] = [];
   const steps: Step[] = [];
   const newValue = (scope: Scope, name: string, facts: Partial<ProgramValue> = {}): number => {

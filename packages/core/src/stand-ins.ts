@@ -1,5 +1,4 @@
-import { dataTypeOf, dataTypes, elementCount, fromFloat32, graphOf, makeInitializer, makeNode, withFields, type Model, type NodeProto, type TensorProto } from '@coppice/graph';
-import { opsetOf } from './program.ts';
+import { dataTypeOf, dataTypes, elementCount, fromFloat32, graphOf, makeInitializer, makeNode, opsetOf, withFields, type Model, type NodeProto, type TensorProto } from '@coppice/graph';
 
 /** Tensors of at least this number of elements get a stand-in … */
 const large = 16_384;
@@ -16,7 +15,7 @@ const FLOATS: ReadonlySet<number> = new Set([dataTypes.float32, dataTypes.float1
 export function withStandIns(model: Model): Model {
   const graph = graphOf(model);
   const replaced = graph.initializer.filter(({ dataType, dims }) => FLOATS.has(dataType) && elementCount(dims) >= large);
-  if (opsetOf(model) < 9 || replaced.reduce((sum, { dims }) => sum + elementCount(dims), 0) < worthwhile) return model;
+  if (opsetOf(model.proto) < 9 || replaced.reduce((sum, { dims }) => sum + elementCount(dims), 0) < worthwhile) return model;
   const gone = new Set(replaced.map(({ name }) => name));
   const parts = replaced.map(standIn);
   return {

@@ -104,6 +104,10 @@ export const parseProduct = (text: string): Factor[] =>
     return { label, within, mixed };
   });
 
+/** Value of an expression over sizes of labels: `g`, `k r`, `c0+c1`. */
+export const evaluate = (expression: string, sizeOf: (label: string) => number): number =>
+  expression.replace(/[()]/g, '').split('+').reduce((sum, term) => sum + parseProduct(term).reduce((p, { label }) => p * sizeOf(label), 1), 0);
+
 /** The labels `a0 a1 …` for a value of some rank. */
 export const letters = (rank: number, prefix = 'a'): string[] => Array.from({ length: rank }, (_, a) => `${prefix}${a}`);
 

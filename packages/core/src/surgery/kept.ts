@@ -1,7 +1,7 @@
 import type { Elements } from '../analysis/elements.ts';
 import type { AnalysedStep } from '../analysis/steps.ts';
 import type { Units } from '../analysis/units.ts';
-import { parseProduct } from '../structure/signature.ts';
+import { evaluate } from '../structure/signature.ts';
 
 /** What stays of every axis once some units are gone. */
 export class Kept {
@@ -48,7 +48,7 @@ export class Kept {
 
   /** Value of an expression over the labels of a step after the cut: `g`, `k r`, `c0+c1`. */
   evaluate(step: AnalysedStep, expression: string): number {
-    return expression.replace(/[()]/g, '').split('+').reduce((sum, term) => sum + parseProduct(term).reduce((p, { label }) => p * this.label(step, label), 1), 0);
+    return evaluate(expression, (label) => this.label(step, label));
   }
 
   label(step: AnalysedStep, label: string): number {

@@ -1,8 +1,7 @@
 import { dataTypes, float, makeNode } from '@coppice/graph';
 import { isFrozen, type AnalysedStep } from '../analysis/steps.ts';
 import type { Step } from '../program.ts';
-import { axisOf, parseAxes } from '../structure/signature.ts';
-import type { Restatement } from '../structure/signature.ts';
+import { axisOf, evaluate, parseAxes, type Restatement } from '../structure/signature.ts';
 import type { GraphEdits } from './edits.ts';
 import type { Kept } from './kept.ts';
 
@@ -25,7 +24,7 @@ export function restate(step: AnalysedStep, kept: Kept, edits: GraphEdits, opset
 type Of<K extends string> = Extract<Restatement, Record<K, unknown>>;
 
 function restateAttribute(step: AnalysedStep, { attribute, is }: Of<'attribute'>, kept: Kept, edits: GraphEdits): void {
-  const before = is.replace(/[()]/g, '').split('+').reduce((sum, term) => sum + term.trim().split(/\s+/).reduce((p, l) => p * step.sizes.get(l)!, 1), 0);
+  const before = evaluate(is, (label) => step.sizes.get(label)!);
   const now = kept.evaluate(step, is);
   if (now !== before) edits.setAttribute(step.step.proto, attribute, now);
 }
@@ -47,8 +46,7 @@ function writeOperand(step: AnalysedStep, operand: number, values: readonly numb
 /** Split sizes, pads: one expression for each entry. */
 function restateSizes(step: AnalysedStep, { operand, are }: Of<'are'>, kept: Kept, edits: GraphEdits, opset: number): void {
   const before = contentsOf(step, operand);
-  const sizeBefore = (expression: string) => expression.replace(/[()]/g, '').split('+').reduce((sum, term) => sum + term.trim().split(/\s+/).reduce((p, l) => p * step.sizes.get(l)!, 1), 0);
-  const isChanged = (expression: string | undefined) => expression !== undefined && kept.evaluate(step, expression) !== sizeBefore(expression);
+  const isChanged = (expression: string | undefined) => expression !== undefined && kept.evaluate(step, expression) !== evaluate(expression, (label) => step.sizes.get(label)!);
   if (!are.some(isChanged)) return;
   const stated = are.map((expression) => (expression === undefined ? undefined : kept.evaluate(step, expression)));
   // Sizes that a run computes (of the batch, of time) stay computed, but for those of the axes that got narrower.
