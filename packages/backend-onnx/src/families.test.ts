@@ -1,5 +1,5 @@
 import { createRandom, cutModel, findUnits, traceModel, verifyCut } from '@coppice/core';
-import { makeGraph, makeInitializer, makeModel, makeNode, makeValueInfo, type DataType, type Model, type NodeProto, type TensorProto } from '@coppice/graph';
+import { float, makeGraph, makeInitializer, makeModel, makeNode, makeValueInfo, type DataType, type Model, type NodeProto, type TensorProto } from '@coppice/graph';
 import { expect, it } from 'vitest';
 import { nativeBackend, wasmBackend } from './index.ts';
 import { spread } from './sample-models.ts';
@@ -194,4 +194,9 @@ it('keeps the gains of a norm in the order of its channels when the graph joins 
     initializers: [weight('w1', 7, 4), ...numbers, weight('b', 4), weight('w2', 4, 5)],
   });
   expect(await proveAll(model)).toEqual([4]);
+});
+
+it('cuts a list of numbers that a Constant node holds', async () => {
+  const bias = makeNode({ op: 'Constant', name: 'bias', inputs: [], outputs: ['bias'], attributes: { value_floats: float(Array.from({ length: 12 }, (_, k) => k / 7 - 0.6)) } });
+  expect(await proveAll(around([bias, node('Add', ['h', 'bias'], 'z')]))).toEqual([12]);
 });

@@ -14,6 +14,8 @@ export interface ProgramValue {
   readonly scope: Scope;
   /** Contents, when the file states them: an initializer or the tensor of a Constant node. */
   readonly tensor?: TensorProto;
+  /** The Constant node whose attribute lists the numbers of `tensor`, which is then in no message of the file. */
+  readonly listedBy?: NodeProto;
   /** ONNX element type number; 0 when it could not be told. */
   elementType: number;
   /** Depends on the data of a graph input (not merely on its shape). */
@@ -72,8 +74,8 @@ export function flattenModel(model: Model): Program {
     }
     return -1;
   };
-  const addTensor = (scope: Scope, name: string, tensor: TensorProto) =>
-    newValue(scope, name, { tensor, elementType: tensor.dataType, weighted: WEIGHTS.has(tensor.dataType) && tensor.dims.reduce((p, d) => p * Number(d), 1) > 1 });
+  const addTensor = (scope: Scope, name: string, tensor: TensorProto, listedBy?: NodeProto) =>
+    newValue(scope, name, { tensor, listedBy, elementType: tensor.dataType, weighted: WEIGHTS.has(tensor.dataType) && tensor.dims.reduce((p, d) => p * Number(d), 1) > 1 });
 
   const addScope = (graph: GraphProto, path: string, parent: Scope | undefined): Scope => {
     const scope: Scope = { path, graph, parent, names: new Map() };
@@ -91,7 +93,7 @@ export function flattenModel(model: Model): Program {
     if (proto.opType === 'Constant' && isDefault(proto.domain)) {
       const tensor = constantTensor(proto);
       if (tensor) {
-        addTensor(scope, proto.output[0], tensor);
+        addTensor(scope, proto.output[0], tensor, proto.attribute[0].t ? undefined : proto);
         return;
       }
     }

@@ -1,4 +1,4 @@
-import { withFields, type Model, type TensorProto } from '@coppice/graph';
+import { withFields, type Model, type NodeProto, type TensorProto } from '@coppice/graph';
 import { isFrozen, type AnalysedStep } from '../analysis/steps.ts';
 import type { Units } from '../analysis/units.ts';
 import { axisCuts, cutPayload } from './axis-cuts.ts';
@@ -31,15 +31,23 @@ export function cutModel(units: Units, removed: Iterable<number>): Model {
 function cutTensors(units: Units, kept: Kept, edits: GraphEdits): void {
   const { program } = units.analysed;
   const done = new Set<TensorProto>();
-  for (const { id, tensor } of program.values) {
+  for (const { id, tensor, listedBy } of program.values) {
     if (!tensor || done.has(tensor)) continue;
     const cuts = axisCuts(units, id, kept);
     if (cuts.length === 0) continue;
     done.add(tensor);
     const dims = tensor.dims.map(Number);
     for (const cut of cuts) dims[cut.axis] = cut.indices[0].length;
-    edits.replaceTensor(tensor, emptied(tensor, dims), cutPayload(program.model, tensor, dims, cuts));
+    const payload = cutPayload(program.model, tensor, dims, cuts);
+    if (listedBy) listAnew(listedBy, withFields(tensor, { dims: dims.map(BigInt), rawData: payload.bytes() }), edits);
+    else edits.replaceTensor(tensor, emptied(tensor, dims), payload);
   }
+}
+
+/** A Constant node that lists its numbers holds what stays of them as a tensor. */
+function listAnew(node: NodeProto, tensor: TensorProto, edits: GraphEdits): void {
+  edits.setAttribute(node, node.attribute[0].name, undefined);
+  edits.setAttribute(node, 'value', tensor);
 }
 
 /** A tensor message of other dimensions whose contents come from a payload. */
