@@ -1,10 +1,12 @@
-import { makeInitializer, type DataType } from '@coppice/graph';
+import { makeInitializer, makeModel, type DataType, type Tensor } from '@coppice/graph';
 import { describe, expect, it } from 'vitest';
 import type { Units } from './analysis/units.ts';
 import type { Backend, NamedTensors } from './backend.ts';
 import { scoreUnits } from './score.ts';
 import { countingWeight, statedUnits } from './stated-model.ts';
-import { defineCriterion, defineScorer, type Need, type Scorer, type SlicePlace } from './scorer.ts';
+import { defineCriterion, defineScorer, type Gradients, type Need, type Scorer, type SlicePlace } from './scorer.ts';
+import type { ScoreState } from './scoring/options.ts';
+import { deserialiseState, serialiseState } from './scoring/state-text.ts';
 
 const unitsOf = statedUnits;
 const weight = countingWeight;
@@ -22,7 +24,7 @@ const perceptron = (dtype: DataType = 'float32') => unitsOf(
   dtype,
 );
 
-type Heard = SlicePlace & { weights?: number[]; activations?: number[] };
+type Heard = SlicePlace & { weights?: number[]; activations?: number[]; gradients?: number[]; loss?: number };
 
 /** What a scorer is told, in order. */
 async function heard<N extends Need>(units: Units, needs: readonly N[], options: Parameters<typeof scoreUnits>[2] = {}): Promise<Heard[]> {
@@ -30,8 +32,9 @@ async function heard<N extends Need>(units: Units, needs: readonly N[], options:
   const listener: Scorer = {
     name: 'listener', needs,
     start: () => undefined,
-    add: (_, { unit, role, operator, operand, initializer, weights, activations }) => {
-      slices.push({ unit, role, operator, operand, initializer, ...(weights.length > 0 && { weights: [...weights] }), ...(activations.length > 0 && { activations: [...activations] }) });
+    add: (_, { unit, role, operator, operand, initializer, weights, activations, gradients, loss }) => {
+      const lists = Object.entries({ weights, activations, gradients }).filter(([, list]) => list.length > 0).map(([name, list]) => [name, [...list]]);
+      slices.push({ unit, role, operator, operand, initializer, ...Object.fromEntries(lists), ...(loss !== 0 && { loss }) });
     },
     finish: (_, all) => new Float64Array(all.length),
   };
@@ -185,6 +188,151 @@ describe('scoreUnits with activations', () => {
   });
 });
 
+/** Gradients that count up from a number. */
+const gradientsFrom = (start: number, shapes: Readonly<Record<string, readonly number[]>>): Gradients => new Map(Object.entries(shapes).map(([name, dims]): [string, Tensor] =>
+  [name, { dtype: 'float32', dims, data: counting(dims.reduce((p, n) => p * n, 1)).map((x) => start + x) }]));
+
+describe('scoreUnits with gradients', () => {
+  const shapes = { w: [2, 3], b: [3], v: [3, 2] };
+
+  it('hands over every slice of every unit once for each batch, its gradients beside its weights', async () => {
+    const slices = await heard(perceptron(), ['weights', 'gradients'], { gradients: [gradientsFrom(10, shapes), gradientsFrom(20, shapes)] });
+    const place = { operator: 'MatMul', operand: 'B' };
+    expect(slices.filter(({ unit }) => unit === 1)).toEqual([10, 20].flatMap((g) => [
+      { ...place, unit: 1, role: 'out', initializer: 'w', weights: [1, 4], gradients: [g + 1, g + 4] },
+      { unit: 1, role: 'along', operator: 'Add', operand: 'B', initializer: 'b', weights: [1], gradients: [g + 1] },
+      { ...place, unit: 1, role: 'in', initializer: 'v', weights: [2, 3], gradients: [g + 2, g + 3] },
+    ]));
+    expect(slices).toHaveLength(18);
+  });
+
+  it('hands over no weights when none are needed, and numbers the batches', async () => {
+    const batches: number[] = [];
+    const listener: Scorer = { name: 'batches', needs: ['gradients'], start() {}, add: (_, { batch, weights }) => { batches.push(batch, weights.length); }, finish: (_, all) => all.map(() => 0) };
+    await scoreUnits(perceptron(), listener, { gradients: (async function* () { yield gradientsFrom(1, shapes); yield gradientsFrom(2, shapes); })() });
+    expect(batches).toEqual([...Array.from({ length: 9 }, () => [0, 0]), ...Array.from({ length: 9 }, () => [1, 0])].flat());
+  });
+
+  it('takes the weights of other floating-point types for what they are', async () => {
+    const slices = await heard(perceptron('float16'), ['weights', 'gradients'], { gradients: [gradientsFrom(0, shapes)] });
+    expect(slices[1]).toMatchObject({ initializer: 'w', weights: [1, 4], gradients: [1, 4] });
+  });
+
+  it('counts an initializer without gradient as zero, and says so once', async () => {
+    const notes: string[] = [];
+    const batch = gradientsFrom(1, { w: [2, 3], v: [3, 2] });
+    const slices = await heard(perceptron(), ['gradients'], { gradients: [batch, batch], onNote: (note) => notes.push(note) });
+    expect(slices.filter(({ initializer }) => initializer === 'b').map(({ gradients }) => gradients)).toEqual(Array.from({ length: 6 }, () => [0]));
+    expect(notes).toEqual([expect.stringContaining("no gradients were given for 'b'")]);
+  });
+
+  it('gives units whose weights are integers the mean score of others, and says so', async () => {
+    const units = unitsOf(
+      [
+        { op: 'MatMul', name: 'up', inputs: ['x', 'w'], outputs: ['h'] },
+        { op: 'MatMul', name: 'middle', inputs: ['h', 'v'], outputs: ['a'] },
+        { op: 'DequantizeLinear', inputs: ['q', 'scale'], outputs: ['t'] },
+        { op: 'MatMul', name: 'next', inputs: ['a', 't'], outputs: ['c'] },
+        { op: 'DequantizeLinear', inputs: ['p', 'scale'], outputs: ['u'] },
+        { op: 'MatMul', name: 'down', inputs: ['c', 'u'], outputs: ['y'] },
+      ],
+      [weight('w', [2, 3]), weight('v', [3, 4]), weight('q', [4, 5], 'int8'), weight('p', [5, 2], 'int8'), makeInitializer('scale', 'float32', [], [1])],
+      { x: [[1, 2], [6, 2]], h: [[1, 3], [6, 3]], a: [[1, 4], [6, 4]], t: [[4, 5], [4, 5]], c: [[1, 5], [6, 5]], u: [[5, 2], [5, 2]], y: [[1, 2], [6, 2]] },
+    );
+    expect(units.groups.map(({ lanes }) => lanes[0].length)).toEqual([3, 4, 5]);
+    const notes: string[] = [];
+    const mass = defineScorer({
+      name: 'mass', needs: ['gradients'],
+      start: (all) => new Float64Array(all.length),
+      add(sums, { unit, gradients }) { for (const g of gradients) sums[unit] += g; },
+      finish: (sums) => sums,
+    });
+    const scores = await scoreUnits(units, mass, { gradients: [gradientsFrom(0, { w: [2, 3], v: [3, 4] })], onNote: (note) => notes.push(note) });
+    const known = [3 + 6, 5 + 22, 7 + 38, 12, 15, 18, 21];
+    expect(Array.from(scores)).toEqual([...known, ...Array.from({ length: 5 }, () => known.reduce((a, b) => a + b) / 7)]);
+    expect(notes).toEqual([expect.stringContaining("integers have no gradient, so those of 'q', 'p' count as zero"), expect.stringContaining('have no gradient in any of their slices')]);
+  });
+
+  it('refuses gradients of another model, of another shape, and such as are not finite', async () => {
+    const refusal = (gradients: readonly Gradients[]) => heard(perceptron(), ['gradients'], { gradients });
+    await expect(refusal([gradientsFrom(0, { other: [2, 3] })])).rejects.toMatchObject({ code: 'COPPICE_INPUT_INVALID', message: expect.stringContaining("'other'") });
+    await expect(refusal([gradientsFrom(0, { w: [3, 2] })])).rejects.toMatchObject({ code: 'COPPICE_INPUT_INVALID', message: expect.stringContaining('[3, 2] instead of [2, 3]') });
+    await expect(refusal([gradientsFrom(0, shapes), gradientsFrom(NaN, shapes)])).rejects.toMatchObject({ code: 'COPPICE_INPUT_INVALID', message: expect.stringContaining('for batch 1 is infinite') });
+    await expect(refusal([])).rejects.toMatchObject({ code: 'COPPICE_INPUT_INVALID' });
+  });
+});
+
+describe('scoreUnits, stopped after any batch', () => {
+  const shapes = { w: [2, 3], b: [3], v: [3, 2] };
+  const gradients = [1, -2, 0.3].map((start) => gradientsFrom(start, shapes));
+  /** A state with everything in it: what it heard of each unit by name, and of which batch it was. */
+  const hoarder = defineScorer({
+    name: 'hoarder', needs: ['weights', 'gradients'],
+    start: (all) => ({ last: -1, sums: new Float64Array(all.length), heard: new Map<string, { squares: number }>() }),
+    add(state, { unit, batch, initializer, weights, gradients: g }) {
+      const own = state.heard.get(initializer) ?? state.heard.set(initializer, { squares: 0 }).get(initializer)!;
+      weights.forEach((w, k) => {
+        state.sums[unit] += w * g[k] * (batch + 1) * (state.last === batch ? 1 : 0.7);
+        own.squares += g[k] ** 2;
+      });
+      state.last = batch;
+    },
+    finish: ({ sums, heard: all }) => sums.map((sum) => Math.abs(sum) * [...all.values()].reduce((total, { squares }) => total + squares, 1)),
+  });
+
+  it.each([1, 2, 3])('gives the same scores from the saved state: %i', async (stop) => {
+    const saved: string[] = [];
+    await scoreUnits(perceptron(), hoarder, { gradients: gradients.slice(0, stop), onState: (state) => { saved.push(serialiseState(state)); } });
+    expect(saved).toHaveLength(stop);
+    const resume = deserialiseState(saved[stop - 1]) as ScoreState;
+    const before = structuredClone(resume);
+    expect(await scoreUnits(perceptron(), hoarder, { gradients: gradients.slice(stop), resume })).toEqual(await scoreUnits(perceptron(), hoarder, { gradients }));
+    expect(resume).toEqual(before);
+  });
+
+  it('remembers which units were seen', async () => {
+    let saved: ScoreState | undefined;
+    await scoreUnits(perceptron(), hoarder, { gradients: gradients.slice(0, 1), onState: (state) => { saved = structuredClone(state); } });
+    expect(saved).toMatchObject({ scorer: 'hoarder', batches: 1, seen: Uint8Array.of(1, 1, 1) });
+  });
+
+  it('refuses the state of another scorer or model', async () => {
+    const resume: ScoreState = { scorer: 'hoarder', batches: 1, seen: new Uint8Array(4), state: {} };
+    await expect(scoreUnits(perceptron(), hoarder, { gradients, resume })).rejects.toMatchObject({ code: 'COPPICE_RUN_INVALID' });
+    await expect(scoreUnits(perceptron(), hoarder, { gradients, resume: { ...resume, scorer: 'other', seen: new Uint8Array(3) } })).rejects.toMatchObject({ code: 'COPPICE_RUN_INVALID' });
+  });
+});
+
+describe('scoreUnits with the loss', () => {
+  const loss = { name: 'given', reads: ['y'], labels: ['target'], graph: makeModel({ opset: 21, graph: { inputs: [], outputs: [], nodes: [] } }) };
+  const scalar = (value: number): Tensor => ({ dtype: 'float32', dims: [], data: Float32Array.of(value) });
+  /** A model whose output is the number of masked entries, and a loss that adds a label. */
+  const backend = backendGiving((inputs): NamedTensors => {
+    if (inputs.target) return { loss: scalar((inputs.y.data[0] as number) + (inputs.target.data[0] as number)) };
+    const masked = Object.entries(inputs).filter(([name]) => name.startsWith('coppice/mask')).flatMap(([, mask]) => [...(mask.data as Uint8Array)].filter((bit) => bit === 0));
+    return { y: scalar(masked.length) };
+  });
+
+  it('hands over the rise of each unit alone, one for each batch', async () => {
+    const slices = await heard(perceptron(), ['loss'], { backend, loss, data: [0, 5].map((label) => ({ x: scalar(0), target: scalar(label) })) });
+    expect(slices.map(({ unit, loss: rise }) => [unit, rise])).toEqual([0, 1, 2, 0, 1, 2].map((unit) => [unit, expect.any(Number)]));
+    expect(new Set(slices.map(({ loss: rise }) => rise))).toEqual(new Set([slices[0].loss]));
+    expect(slices[0].loss).toBeGreaterThan(0);
+  });
+
+  it('refuses to go without a backend, a loss or data, with a loss of another model, and with one that is not finite', async () => {
+    const data = [{ x: scalar(0), target: scalar(0) }];
+    const refusal = (options: Parameters<typeof scoreUnits>[2]) => heard(perceptron(), ['loss'], { backend, loss, data, ...options });
+    await expect(refusal({ backend: undefined })).rejects.toMatchObject({ code: 'COPPICE_BACKEND_MISSING' });
+    await expect(refusal({ loss: undefined })).rejects.toMatchObject({ code: 'COPPICE_LOSS_INVALID' });
+    await expect(refusal({ data: undefined })).rejects.toMatchObject({ code: 'COPPICE_INPUT_INVALID', message: expect.stringContaining("'target'") });
+    await expect(refusal({ data: [] })).rejects.toMatchObject({ code: 'COPPICE_INPUT_INVALID' });
+    await expect(refusal({ data: [{ target: scalar(0) }] })).rejects.toMatchObject({ code: 'COPPICE_INPUT_INVALID', message: expect.stringContaining("no 'x'") });
+    await expect(refusal({ loss: { ...loss, reads: ['log_probs'] } })).rejects.toMatchObject({ code: 'COPPICE_LOSS_INVALID', message: expect.stringContaining("'log_probs', and the model has 'y'") });
+    await expect(refusal({ data: [{ x: scalar(0), target: scalar(Infinity) }] })).rejects.toMatchObject({ code: 'COPPICE_LOSS_NOT_FINITE', message: expect.stringContaining('batch 0') });
+  });
+});
+
 describe('scoreUnits refuses', () => {
   const giving = (finish: () => ArrayLike<number>): Scorer => ({ name: 'odd', needs: [], start: () => undefined, add() {}, finish });
 
@@ -197,7 +345,11 @@ describe('scoreUnits refuses', () => {
     await expect(scoreUnits(perceptron(), giving(() => scores))).rejects.toMatchObject({ code: 'COPPICE_SCORER_INVALID', message: expect.stringContaining(words) });
   });
 
-  it('gradients, which need autodiff', async () => {
-    await expect(heard(perceptron(), ['gradients'])).rejects.toThrow('autodiff');
+  it('to go without gradients, which autodiff computes', async () => {
+    await expect(heard(perceptron(), ['gradients'])).rejects.toMatchObject({ code: 'COPPICE_SCORER_INVALID', message: expect.stringContaining('autodiff') });
+  });
+
+  it.each([[['activations', 'gradients']], [['weights', 'loss']], [['loss', 'gradients']]] as [Need[]][])('what does not lie side by side: %j', async (needs) => {
+    await expect(heard(perceptron(), needs)).rejects.toMatchObject({ code: 'COPPICE_SCORER_INVALID', message: expect.stringContaining(needs.join(' and ')) });
   });
 });

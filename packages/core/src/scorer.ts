@@ -1,3 +1,4 @@
+import type { Tensor } from '@coppice/graph';
 import type { GroupKind } from './analysis/groups.ts';
 
 /** What core can lay beside a slice of a unit. A scorer receives what it names in `needs`; nothing else is computed. */
@@ -6,11 +7,16 @@ export interface Evidence {
   readonly weights: Float32Array;
   /** What the elements were in one batch where the model reads the unit: the unit's indices of the input of a consumer, all frames of all items. */
   readonly activations: Float32Array;
-  /** The loss gradient beside each weight. */
+  /** The derivative of the mean loss of one batch with respect to each weight; zeros where an initializer has none. */
   readonly gradients: Float32Array;
+  /** Measured: the mean loss of one batch with the activations of the unit alone forced to zero, minus that of the whole model. Negative where the model does better without it. */
+  readonly loss: number;
 }
 
 export type Need = keyof Evidence;
+
+/** The gradients of one batch: initializer → float32 tensor of its shape. */
+export type Gradients = ReadonlyMap<string, Tensor>;
 
 /** Where a slice lies. */
 export interface SlicePlace {
@@ -21,9 +27,15 @@ export interface SlicePlace {
   /** ONNX operator that uses the slice, and the name of the input in its specification, e.g. `BatchNormalization`, `scale`. */
   readonly operator: string;
   readonly operand: string;
-  /** Name of the initializer; empty where activations meet no weight. */
+  /** Name of the initializer; empty where activations meet no weight, and for what is measured of a unit as a whole. */
   readonly initializer: string;
 }
+
+/** What `add` is told: a slice with the evidence that the scorer needs. */
+export type ScoredSlice<N extends Need = Need> = SlicePlace & Pick<Evidence, N> & {
+  /** Counts from 0; the slices of a batch come together. Always 0 where only weights are needed. */
+  readonly batch: number;
+};
 
 /** What a scorer knows of each unit beforehand. */
 export interface UnitInfo {
@@ -40,8 +52,8 @@ export interface ScoreContext {
 
 /**
  * An importance criterion. `start` makes a state, `add` is called for every slice of every unit (once for each batch where the scorer
- * needs activations or gradients), `finish` turns the state into one non-negative number for each unit: higher = keep.
- * State is an argument, so that it can be saved, split and merged.
+ * needs activations or gradients; once for each unit and batch where it needs the loss), `finish` turns the state into one non-negative
+ * number for each unit: higher = keep. State is an argument, so that it can be saved and taken up again: plain data, typed arrays, Maps and Sets.
  */
 export interface Scorer<N extends Need = Need, S = unknown> {
   readonly name: string;
@@ -49,7 +61,7 @@ export interface Scorer<N extends Need = Need, S = unknown> {
   /** Scores of different groups can be compared as they are. Otherwise global ranking divides by the mean of the group. */
   readonly comparable?: boolean;
   start(units: readonly UnitInfo[], context: ScoreContext): S;
-  add(state: S, slice: SlicePlace & Pick<Evidence, N>): S | void;
+  add(state: S, slice: ScoredSlice<N>): S | void;
   finish(state: S, units: readonly UnitInfo[]): ArrayLike<number>;
 }
 

@@ -2,4 +2,5 @@
 export const tokens = {
   Backend: Symbol.for('coppice.Backend'),
   Scorer: Symbol.for('coppice.Scorer'),
+  Dataset: Symbol.for('coppice.Dataset'),
 } as const;

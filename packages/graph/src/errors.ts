@@ -40,6 +40,15 @@ export const errorCodes = {
   COPPICE_SCORER_INVALID: 'A scorer gave something that is not one non-negative number for each unit.',
   COPPICE_CONFIG_INVALID: 'A configuration or plugin file is malformed.',
   COPPICE_INPUT_INVALID: 'A tensor given as input does not fit the model.',
+  COPPICE_GRADIENT_MISSING: 'The model has an operator without a gradient between a parameter and the loss.',
+  COPPICE_LOSS_INVALID: 'A loss does not fit the model: it reads an output that there is not, or lacks a gradient.',
+  COPPICE_LOSS_NOT_FINITE: 'The loss became infinite or not a number, so training stopped at the last good weights.',
+  COPPICE_AUDIO_INVALID: 'A recording is empty, broken, or in a format that is not read.',
+  COPPICE_DATASET_INVALID: 'A corpus is not where it was said to be, is not what its format looks like, or has too many broken recordings.',
+  COPPICE_DATASET_UNKNOWN: 'No dataset format has that name.',
+  COPPICE_DESCRIPTION_INVALID: 'The description of the features and the alphabet of a model is malformed or does not fit the model.',
+  COPPICE_TRANSCRIPT_INVALID: 'A transcript has a symbol outside the alphabet.',
+  COPPICE_RUN_INVALID: 'A run directory is damaged or belongs to another recipe.',
 } as const satisfies Record<string, string>;
 
 export type ErrorCode = keyof typeof errorCodes;

@@ -11,6 +11,7 @@ export * from './lower.ts';
 export * from './gen/onnx_pb.js';
 export { everyTensor } from './message-tree.ts';
 export * from './model.ts';
+export * from './modern.ts';
 export * from './node-order.ts';
 export * from './normalise.ts';
 export * from './operator-schema.ts';

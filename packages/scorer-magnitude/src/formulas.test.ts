@@ -74,7 +74,7 @@ describe('magnitude scorers', () => {
   it('judges a unit that only a bias makes by that bias', () => {
     const units = [0, 1].map((id) => ({ id, group: 'g', kind: 'neurons', lane: 0 }) as const);
     const state = l1.start(units, { seed: 0 });
-    const place = { operator: 'Conv', initializer: 'w' };
+    const place = { operator: 'Conv', initializer: 'w', batch: 0 };
     units.forEach(({ id: unit }) => {
       l1.add(state, { ...place, unit, role: 'in', operand: 'W', weights: Float32Array.of(50) });
       l1.add(state, { ...place, unit, role: 'out', operand: 'B', weights: Float32Array.of(unit - 3) });

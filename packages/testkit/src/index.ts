@@ -1,3 +1,9 @@
+export { checkGradient, type GradientCase } from './check-gradient.ts';
+export * from './draw.ts';
+export * from './eager.ts';
+export * from './eager/array64.ts';
+export type { EagerOperator, EagerRows } from './eager/row.ts';
+export { eagerOperators } from './eager/table.ts';
 export { givenBackend, givenTrace, type GivenShapes } from './given.ts';
 export * from './print-units.ts';
 export * from './prove.ts';

@@ -1,7 +1,5 @@
-import { createRandom, type Evidence, type Random, type Scorer, type SlicePlace, type UnitInfo } from '@coppice/core';
+import { createRandom, deserialiseState, serialiseState, type Random, type ScoredSlice, type Scorer, type SlicePlace, type UnitInfo } from '@coppice/core';
 import { describe, expect, it } from 'vitest';
-
-type SampleSlice = SlicePlace & Evidence;
 
 /** A convolution with a norm, both directions of a recurrent layer, attention heads that no weight reads, and a unit that is alone. */
 const sampleGroups: readonly (Pick<UnitInfo, 'group' | 'kind'> & { readonly lanes: readonly number[]; readonly slices: readonly (Omit<SlicePlace, 'unit'> & { readonly elements: number })[] })[] = [
@@ -41,36 +39,43 @@ const sampleUnits = (): UnitInfo[] => {
 };
 
 /**
- * What core hands over for one batch of a small imaginary model: all slices, or where a scorer needs activations, those that consumers
- * weigh them with. Half of the convolution's activations are zero, as behind ReLU.
+ * What core hands over for one batch of a small imaginary model: all slices; where a scorer needs activations, those that consumers
+ * weigh them with; where it needs the loss, each unit once. Half of the convolution's activations are zero, as behind ReLU, and masking
+ * a unit makes the loss smaller now and then. Weights are the same in all batches.
  */
-function sampleSlices(scorer: Scorer, scale: number): SampleSlice[] {
+function sampleSlices(scorer: Scorer, scale: number, batch = 0): ScoredSlice[] {
   const random = createRandom('describeScorer');
-  const active = scorer.needs.includes('activations');
+  const measured = createRandom(`describeScorer/${batch}`);
+  const [active, masked] = [scorer.needs.includes('activations'), scorer.needs.includes('loss')];
   if (scorer.needs.length === 0) return [];
+  const nothing = { batch, weights: new Float32Array(0), gradients: new Float32Array(0), activations: new Float32Array(0), loss: 0 };
+  if (masked) return sampleUnits().map(({ id }) => ({ ...nothing, unit: id, role: 'out', operator: '', operand: '', initializer: '', loss: scale * measured.normal() }));
   return sampleUnits().flatMap(({ id, group }) => sampleGroups.find((sample) => sample.group === group)!.slices
     .filter(({ role, elements }) => (active ? role === 'in' : elements > 0))
     .map(({ elements, ...place }) => ({
-      unit: id, ...place,
+      ...nothing, unit: id, ...place,
       weights: numbers(random, elements, scale),
-      gradients: numbers(random, elements, scale),
-      activations: active ? numbers(random, FRAMES, scale, group === 'conv' ? 0 : -Infinity) : new Float32Array(0),
+      gradients: numbers(measured, elements, scale),
+      activations: active ? numbers(measured, FRAMES, scale, group === 'conv' ? 0 : -Infinity) : nothing.activations,
     })));
 }
 
 const numbers = (random: Random, length: number, scale: number, least = -Infinity): Float32Array =>
   Float32Array.from({ length }, () => Math.max(least, scale * random.normal()));
 
-/** Scores of the sample units after some batches. */
-function run(scorer: Scorer, batches: readonly (readonly SampleSlice[])[], seed = 0): number[] {
+/** Scores of the sample units after some batches, which are numbered in the order in which they come. */
+function run(scorer: Scorer, batches: readonly (readonly ScoredSlice[])[], seed = 0, between = (state: unknown) => state): number[] {
   const units = sampleUnits();
   let state = scorer.start(units, { seed });
-  for (const slice of batches.flat()) state = scorer.add(state, slice) ?? state;
+  batches.forEach((slices, batch) => {
+    for (const slice of slices) state = scorer.add(state, { ...slice, batch }) ?? state;
+    state = between(state);
+  });
   return Array.from(scorer.finish(state, units));
 }
 
 /** The same activations in batches that end at the given frames. */
-const inBatches = (slices: readonly SampleSlice[], ends: readonly number[]): SampleSlice[][] =>
+const inBatches = (slices: readonly ScoredSlice[], ends: readonly number[]): ScoredSlice[][] =>
   ends.map((end, k) => slices.map((slice) => ({ ...slice, activations: slice.activations.subarray(ends[k - 1] ?? 0, end) })));
 
 /** Equal up to the rounding of sums in single precision. */
@@ -81,7 +86,8 @@ const expectClose = (got: readonly number[], wanted: readonly number[]): void =>
 
 /**
  * What every scorer must do, as tests: one finite, non-negative number for each unit, the same for the same seed, whatever the order of
- * slices within a batch and wherever batches end. Call it in a test file: `describeScorer(taylor)`.
+ * slices within a batch, of batches (gradients, loss) and wherever batches end (activations), and whether it is stopped and taken up again
+ * between two batches. Call it in a test file: `describeScorer(taylor)`.
  */
 export function describeScorer(scorer: Scorer): void {
   describe(`scorer ${scorer.name}`, () => {
@@ -115,6 +121,24 @@ export function describeScorer(scorer: Scorer): void {
         expectClose(run(scorer, inBatches(slices, [1, 10, 10, FRAMES])), run(scorer, [slices]));
       });
     }
+
+    if (scorer.needs.includes('gradients') || scorer.needs.includes('loss')) {
+      const batches = [0, 1, 2, 3].map((batch) => sampleSlices(scorer, 1, batch));
+
+      it('takes every batch into account', () => {
+        batches.forEach((_, left) => expect(run(scorer, batches.filter((__, k) => k !== left))).not.toEqual(run(scorer, batches)));
+      });
+
+      it('does not depend on the order of batches', () => {
+        expectClose(run(scorer, createRandom('batches').shuffle(batches)), run(scorer, batches));
+      });
+    }
+
+    it('gives the same scores when it is stopped after any batch and taken up from its saved state', () => {
+      const batches = [0, 1, 2].map((batch) => sampleSlices(scorer, 1, batch));
+      expect(run(scorer, batches, 3, (state) => deserialiseState(serialiseState(state)))).toEqual(run(scorer, batches, 3));
+      expect(run(scorer, batches, 3, structuredClone)).toEqual(run(scorer, batches, 3));
+    });
 
     it('leaves the evidence as it was', () => {
       const before = structuredClone(slices);

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { createRandom } from '../random.ts';
-import { gather, type Part } from './gather.ts';
+import { gather, scatter, type Part } from './gather.ts';
 
 /** Element by element. */
 function slowly(source: Float32Array, dims: readonly number[], { axis, indices, within }: Part): number[] {
@@ -14,7 +14,7 @@ function slowly(source: Float32Array, dims: readonly number[], { axis, indices, 
 }
 
 describe('gather', () => {
-  it('copies what a walk over all coordinates finds, in the same order', () => {
+  it('copies what a walk over all coordinates finds, in the same order; scatter puts it back and touches nothing else', () => {
     const random = createRandom('gather');
     for (let round = 0; round < 3000; round++) {
       const dims = Array.from({ length: 1 + random.integer(5) }, () => random.integer(5) || 40 * random.integer(2) + 1);
@@ -31,7 +31,12 @@ describe('gather', () => {
         return { axis, indices, within };
       };
       const parts = Array.from({ length: 1 + random.integer(2) }, part);
-      expect(Array.from(gather(source, dims, parts))).toEqual(parts.flatMap((p) => slowly(source, dims, p)));
+      const copied = gather(source, dims, parts);
+      expect(Array.from(copied)).toEqual(parts.flatMap((p) => slowly(source, dims, p)));
+      const target = source.map((value) => -1 - value);
+      scatter(copied, target, dims, parts);
+      const touched = new Set(copied);
+      expect(Array.from(target)).toEqual(Array.from(source, (value) => (touched.has(value) ? value : -1 - value)));
     }
   });
 

@@ -20,6 +20,20 @@ export function gather(source: Float32Array, dims: readonly number[], parts: rea
   return result;
 }
 
+/**
+ * Puts back what `gather` copied, into the same places.
+ * @param values parts one behind the other, each row-major
+ * @param target the tensor, row-major; changed
+ */
+export function scatter(values: ArrayLike<number>, target: Float32Array, dims: readonly number[], parts: readonly Part[]): void {
+  let at = 0;
+  for (const { bases, count, stride, run } of parts.map((part) => planLoops(dims, part))) {
+    for (const base of bases) {
+      for (let k = 0, to = base; k < count; k++, to += stride) for (let r = 0; r < run; r++) target[to + r] = values[at++];
+    }
+  }
+}
+
 interface Loops {
   readonly size: number;
   /** Where the inner loop starts, once for each turn of all loops around it. */

@@ -11,6 +11,24 @@ const BYTES = new Set<number>([dataTypes.uint8, dataTypes.int8]);
 const isNumber = (elementType: number): boolean => elementType !== 0 && hasPlainZero(elementType);
 const RECURRENT = new Set(['LSTM', 'GRU', 'RNN']);
 
+/** A mask along one axis of some values. It broadcasts against them: all sizes are 1 but those of the axis and of the axis that names its lanes. */
+export interface Mask {
+  /** `bool` where the graph selects, the type of the values where it multiplies. */
+  readonly dtype: DataType;
+  readonly dims: readonly number[];
+  readonly axis: number;
+  /** The element of `axis` that each entry stands for, row-major. */
+  readonly elements: readonly number[];
+}
+
+/** How a graph comes by its masks. */
+export interface MaskSource {
+  /** The name under which nodes find a mask. Asked for once for each different mask. */
+  readonly nameOf: (mask: Mask) => string;
+  /** Takes each quantised recurrent layer of which units go: its recurrent matrix is a literal that no node can mask. */
+  readonly onLiteral: (step: AnalysedStep) => void;
+}
+
 /**
  * The original graph with every activation element of the removed units forced to zero (`Where(mask, v, 0)`), and the columns of
  * recurrent matrices through which a removed unit would act inside the recurrence. No weight is cut and no shape changes: this is what
@@ -18,9 +36,18 @@ const RECURRENT = new Set(['LSTM', 'GRU', 'RNN']);
  */
 export function maskModel(units: Units, removed: Iterable<number>): Model {
   const kept = new Kept(units, removed);
+  const edits = new GraphEdits(units.analysed.program.model);
+  insertMasks(units, kept, edits, {
+    nameOf: ({ dtype, dims, axis, elements }) => edits.addConstant('coppice/mask', dtype, dims, elements.map((element) => (kept.has(axis, element) ? 1 : 0))),
+    onLiteral: (step) => maskQuantisedRecurrence(units, step, kept, edits),
+  });
+  return edits.apply();
+}
+
+/** Puts masks behind whatever has elements of the axes that are cut. */
+export function insertMasks(units: Units, kept: Kept, edits: GraphEdits, source: MaskSource): void {
   const { program, trace, steps } = units.analysed;
   const { table } = units.elements;
-  const edits = new GraphEdits(program.model);
   const masks = new Map<string, string>();
   const zeros = new Map<number, string>();
   // Where came with opset 9; files older than what runtimes take are upgraded to that.
@@ -40,23 +67,24 @@ export function maskModel(units: Units, removed: Iterable<number>): Model {
   };
   const zeroOf = (elementType: number): string =>
     zeros.get(elementType) ?? zeros.set(elementType, edits.addConstant('coppice/zero', dataTypeOf(elementType), [], [0])).get(elementType)!;
+  /** Axes of one class have one mask, if it broadcasts alike. */
   const maskOf = (axes: readonly number[], position: number, dtype: DataType): string => {
     const axis = axes[position];
-    let name = masks.get(`${axis}/${dtype}`);
-    if (name === undefined) {
-      const spec = table.laneSpecs.get(axis);
-      const n = table.lengths[axis];
-      const dims = axes.map((_, a) => (a === position ? n : a === spec?.by ? spec.lanes * spec.block : 1));
-      const bits = Array.from({ length: dims.reduce((p, d) => p * d, 1) }, (_, flat) => {
-        if (!spec) return kept.has(axis, flat) ? 1 : 0;
-        const inner = spec.by < position ? n : spec.lanes * spec.block;
-        const [outerIndex, innerIndex] = [Math.floor(flat / inner), flat % inner];
-        const [lane, k] = spec.by < position ? [outerIndex, innerIndex] : [innerIndex, outerIndex];
-        return kept.has(axis, Math.floor(lane / spec.block) * n + k) ? 1 : 0;
-      });
-      name = edits.addConstant('coppice/mask', dtype, dims, bits);
-      masks.set(`${axis}/${dtype}`, name);
-    }
+    const spec = table.laneSpecs.get(axis);
+    const n = table.lengths[axis];
+    const dims = axes.map((_, a) => (a === position ? n : a === spec?.by ? spec.lanes * spec.block : 1));
+    const key = [units.elements.classOf(axis), dtype, position, spec?.by, spec?.block, ...dims].join('/');
+    const known = masks.get(key);
+    if (known !== undefined) return known;
+    const elements = Array.from({ length: dims.reduce((p, d) => p * d, 1) }, (_, flat) => {
+      if (!spec) return flat;
+      const inner = spec.by < position ? n : spec.lanes * spec.block;
+      const [outerIndex, innerIndex] = [Math.floor(flat / inner), flat % inner];
+      const [lane, k] = spec.by < position ? [outerIndex, innerIndex] : [innerIndex, outerIndex];
+      return Math.floor(lane / spec.block) * n + k;
+    });
+    const name = source.nameOf({ dtype, dims, axis, elements });
+    masks.set(key, name);
     return name;
   };
 
@@ -138,10 +166,9 @@ export function maskModel(units: Units, removed: Iterable<number>): Model {
         edits.setInput(proto, 2, name);
       }
     }
-    if (step.step.node.op === 'DynamicQuantizeLSTM') maskQuantisedRecurrence(units, step, kept, edits);
+    if (step.step.node.op === 'DynamicQuantizeLSTM' && kept.isCut(table.axisOf(step.inputs[2], 1))) source.onLiteral(step);
   }
   maskInputs(units, kept, edits, wrap);
-  return edits.apply();
 }
 
 /** The recurrent matrix [direction, hidden, 4·hidden] in 8 bits: rows of removed units become the zero point. The runtime wants it as a literal. */
@@ -150,7 +177,7 @@ function maskQuantisedRecurrence(units: Units, step: AnalysedStep, kept: Kept, e
   const { table } = units.elements;
   const [r, zeroPoint] = [program.values[step.inputs[2]], program.values[step.inputs[11]]];
   const axis = table.axisOf(r.id, 1);
-  if (!r.tensor || !kept.isCut(axis)) return;
+  if (!r.tensor) return;
   const zero = zeroPoint?.tensor ? tensorBytes(program.model, zeroPoint.tensor)[0] : 0;
   const [directions, hidden, width] = r.tensor.dims.map(Number);
   const bytes = new Uint8Array(tensorBytes(program.model, r.tensor));

@@ -1,0 +1,2 @@
+export * from './sensitivity.ts';
+export * from './trade-off.ts';

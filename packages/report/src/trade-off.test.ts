@@ -1,0 +1,26 @@
+import { expect, it } from 'vitest';
+import { drawSensitivity, drawTradeOff } from './index.ts';
+
+const points = [
+  { series: 'taylor', macs: 1, errorRate: 0.02, low: 0.015, high: 0.026 },
+  { series: 'taylor', macs: 0.2, errorRate: 0.03 },
+  { series: 'random', macs: 0.2, errorRate: 0.09, low: 0.08, high: 0.11 },
+];
+
+it('draws every point, names every line, and says what the axes are', async () => {
+  const svg = await drawTradeOff(points, { title: 'digits', measure: 'word error rate' });
+  expect(svg).toMatch(/^<svg /);
+  for (const text of ['taylor', 'random', 'digits', 'word error rate', 'multiply–accumulates, of the original', '100%']) expect(svg).toContain(`>${text}<`);
+  expect(svg.match(/aria-roledescription="point"/g)).toHaveLength(points.length);
+});
+
+it('gives the same text for the same points', async () => {
+  const draw = () => drawTradeOff(points, { title: 'digits', measure: 'word error rate' });
+  expect(await draw()).toBe(await draw());
+});
+
+it('escapes names that look like markup', async () => {
+  const svg = await drawSensitivity([{ group: '<script>&', removed: 0.5, value: 0.1 }, { group: '<script>&', removed: 0.7, value: 0.2 }], { title: 'a', measure: 'b' });
+  expect(svg).not.toContain('<script>');
+  expect(svg).toContain('&lt;script&gt;&amp;');
+});

@@ -1,0 +1,100 @@
+import { CoppiceError } from '@coppice/graph';
+import type { Audio } from './audio.ts';
+import { requiredFrames } from './ctc.ts';
+import type { Utterance } from './dataset.ts';
+import { outputFrames, type SpeechDescription } from './description.ts';
+import { computeFeatures } from './features/index.ts';
+import { resampleAudio } from './resample.ts';
+import { createTokenizer } from './tokenizer.ts';
+
+/** An utterance as a model needs it. */
+export interface Example {
+  readonly id: string;
+  /** [time, feature] */
+  readonly features: Float32Array;
+  /** Frames of `features`. */
+  readonly frames: number;
+  /** Numbers of tokens, [label]. Empty in an evaluation for a transcript that the alphabet cannot write. */
+  readonly labels: Int32Array;
+  readonly transcript: string;
+  readonly speaker?: string;
+}
+
+/** An utterance that was left out, and why. */
+export interface Skipped {
+  readonly id: string;
+  /** A sentence. */
+  readonly reason: string;
+}
+
+export interface PrepareOptions {
+  readonly description: Pick<SpeechDescription, 'features' | 'tokenizer' | 'tokens' | 'blank' | 'wordSeparator' | 'frameStride'>;
+  /**
+   * For `training`, an utterance whose transcript has symbols outside the alphabet, or more labels than the output has frames for, is
+   * skipped: nothing can be learnt from it. In an `evaluation` it stays, because leaving out what a model cannot say would flatter it.
+   */
+  readonly purpose: 'training' | 'evaluation';
+  /** Called after each utterance. */
+  readonly onProgress?: (done: number, of: number) => void;
+}
+
+export interface Prepared {
+  /** In the order of the utterances. */
+  readonly examples: readonly Example[];
+  readonly skipped: readonly Skipped[];
+  /** Recordings that had another sample rate and were resampled. */
+  readonly resampled: number;
+}
+
+/**
+ * Decodes utterances, resamples them where needed, and computes features and labels, one after the other. Phone models read `phones`
+ * of an utterance, all others its transcript.
+ *
+ * Broken, empty and too short recordings are skipped and listed; any other fault is thrown.
+ * @throws CoppiceError `COPPICE_CONFIG_INVALID`, `COPPICE_DESCRIPTION_INVALID` for a description that makes no sense
+ */
+export async function prepareUtterances(utterances: readonly Utterance[], { description, purpose, onProgress }: PrepareOptions): Promise<Prepared> {
+  const tokenizer = createTokenizer(description);
+  const { sampleRateHz } = description.features;
+  const examples: Example[] = [];
+  const skipped: Skipped[] = [];
+  let resampled = 0;
+  for (const [at, utterance] of utterances.entries()) {
+    const { id, speaker } = utterance;
+    try {
+      const recorded = await utterance.audio();
+      const audio: Audio = await resampleAudio(recorded, sampleRateHz);
+      const { data, frames } = computeFeatures(audio, description.features, id);
+      const transcript = description.tokenizer === 'phones' ? phonesOf(utterance) : utterance.transcript;
+      const labels = encode(transcript);
+      const needed = requiredFrames(labels);
+      const given = outputFrames(frames, description);
+      if (purpose === 'training' && needed > given) {
+        throw new CoppiceError('COPPICE_TRANSCRIPT_INVALID', `Its ${labels.length} labels need ${needed} frames of the output, and it has ${given}: the recording is too short for what is said, or the transcript is another's.`);
+      }
+      examples.push({ id, features: data, frames, labels, transcript, speaker });
+      if (audio !== recorded) resampled++;
+    } catch (error) {
+      if (!(error instanceof CoppiceError) || !skippable.has(error.code)) throw error;
+      skipped.push({ id, reason: error.message });
+    }
+    onProgress?.(at + 1, utterances.length);
+  }
+  return { examples, skipped, resampled };
+
+  function encode(transcript: string): Int32Array {
+    try {
+      return tokenizer.encode(transcript);
+    } catch (error) {
+      if (purpose === 'evaluation' && error instanceof CoppiceError && error.code === 'COPPICE_TRANSCRIPT_INVALID') return new Int32Array();
+      throw error;
+    }
+  }
+}
+
+const skippable: ReadonlySet<string> = new Set(['COPPICE_AUDIO_INVALID', 'COPPICE_TRANSCRIPT_INVALID']);
+
+function phonesOf({ id, phones }: Utterance): string {
+  if (phones === undefined) throw new CoppiceError('COPPICE_TRANSCRIPT_INVALID', `${id} has no phones, and the model's tokens are phones. Take a corpus with phones, or a lexicon.`);
+  return phones.join(' ');
+}
