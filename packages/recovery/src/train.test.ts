@@ -194,6 +194,14 @@ describe('train', () => {
     expect([never.stopped, never.state.step, never.state.best]).toEqual(['patience', 4, undefined]);
   });
 
+  it('takes later weights whose score is as low as chance allows', async () => {
+    const scores = [5, 3, 3.4, 3.6, 3.5, 4];
+    const evaluate = async (_weights: NamedTensors, number: number) => scores[number / 2 - 1];
+    const { state, weights } = await run({ evaluate, evaluateEvery: 2, noise: (lowest) => lowest / 6 });
+    expect(state.best).toMatchObject({ step: 10, score: 3.5 });
+    expect(weights).toBe(state.best!.weights);
+  });
+
   it('stops and saves when it is told to, and can be taken up again', async () => {
     const abort = new AbortController();
     const saved: TrainingState[] = [];

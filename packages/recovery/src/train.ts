@@ -42,7 +42,12 @@ export interface TrainOptions {
   /** Held-out error of some weights, lower is better; asked every `evaluateEvery` steps and after the last. */
   readonly evaluate?: (weights: NamedTensors, step: number) => Promise<number>;
   readonly evaluateEvery?: number;
-  /** Stops after so many evaluations in a row without a better one. Default: never. */
+  /**
+   * How far above the lowest score a later one may lie and its weights still be taken: what chance makes of a score, given that score.
+   * Later weights were trained longer, and at a lower rate. Default: not at all.
+   */
+  readonly noise?: (lowest: number) => number;
+  /** Stops after so many evaluations in a row without a lower score. Default: never. */
   readonly patience?: number;
   /** Where to go on. Default: from the weights of the model. */
   readonly from?: TrainingState;
@@ -55,7 +60,7 @@ export interface TrainOptions {
 
 /** What came out of training. */
 export interface Trained {
-  /** The best weights on held-out data, or the last ones where nothing was evaluated. */
+  /** The best weights on held-out data as far as `noise` allows to tell, or the last ones where nothing was evaluated. */
   readonly weights: NamedTensors;
   readonly state: TrainingState;
   /** Why it ended before the last step. */
@@ -69,9 +74,9 @@ export interface Trained {
  * @throws CoppiceError `COPPICE_LOSS_NOT_FINITE` names the step; its `cause` is the `TrainingState` before it
  */
 export async function train(step: TrainingStep, options: TrainOptions): Promise<Trained> {
-  const { backend, compile, steps, schedule, batch, evaluate, evaluateEvery = steps, patience = Infinity, save, saveEvery = Infinity, onProgress, signal } = options;
+  const { backend, compile, steps, schedule, batch, evaluate, evaluateEvery = steps, noise, patience = Infinity, save, saveEvery = Infinity, onProgress, signal } = options;
   let state: TrainingState = options.from ?? { step: 0, carried: step.initial, history: [] };
-  const ended = (): Trained['stopped'] => (signal?.aborted ? 'signal' : evaluationsSinceBest(state) >= patience ? 'patience' : undefined);
+  const ended = (): Trained['stopped'] => (signal?.aborted ? 'signal' : evaluationsSinceLowest(state) >= patience ? 'patience' : undefined);
   const isDue = (number: number): boolean => number === steps || number % evaluateEvery === 0;
   let stopped = ended();
   const executable = await backend.compile(step.model, compile);
@@ -83,7 +88,7 @@ export async function train(step: TrainingStep, options: TrainOptions): Promise<
       if (broken) throw notFinite(number, broken, state);
       state = { ...state, step: number, carried, history: withLoss(state.history, number, loss, isDue) };
       const score = isDue(number) ? await evaluate?.(weightsOf(step, carried), number) : undefined;
-      if (score !== undefined) state = withScore(state, score, weightsOf(step, carried));
+      if (score !== undefined) state = withScore(state, score, weightsOf(step, carried), noise);
       onProgress?.({ step: number, steps, loss, score });
       stopped = ended();
       if (number % saveEvery === 0 || number === steps || stopped !== undefined) await save?.(state);
@@ -111,15 +116,24 @@ function withLoss(history: readonly TrainingRecord[], number: number, loss: numb
   return [...closed, { step: number, loss: open ? open.loss + (loss - open.loss) / count : loss }];
 }
 
-function withScore(state: TrainingState, score: number, weights: NamedTensors): TrainingState {
+function withScore(state: TrainingState, score: number, weights: NamedTensors, noise: TrainOptions['noise']): TrainingState {
   const { step, best, history } = state;
-  const better = best === undefined ? !Number.isNaN(score) : score < best.score;
-  return { ...state, ...(better && { best: { step, score, weights } }), history: [...history.slice(0, -1), { ...history.at(-1)!, score }] };
+  const lowest = lowestScore(history);
+  const better = lowest === undefined ? !Number.isNaN(score) : score < lowest || (noise !== undefined && score <= lowest + noise(lowest));
+  return { ...state, best: better ? { step, score, weights } : best, history: [...history.slice(0, -1), { ...history.at(-1)!, score }] };
 }
+
+const lowestScore = (history: readonly TrainingRecord[]): number | undefined =>
+  history.reduce<number | undefined>((lowest, { score }) => (score === undefined || Number.isNaN(score) ? lowest : Math.min(lowest ?? Infinity, score)), undefined);
 
 const weightsOf = (step: TrainingStep, carried: NamedTensors): NamedTensors => Object.fromEntries(step.weights.map((name) => [name, carried[name]]));
 
-const evaluationsSinceBest = ({ best, history }: TrainingState): number => history.filter(({ score, step }) => score !== undefined && step > (best?.step ?? 0)).length;
+/** Evaluations after the first one that gave the lowest score. */
+function evaluationsSinceLowest({ history }: TrainingState): number {
+  const lowest = lowestScore(history);
+  const first = history.findIndex(({ score }) => score !== undefined && score === lowest);
+  return history.slice(first + 1).filter(({ score }) => score !== undefined).length;
+}
 
 /** Whatever is finite is zero less itself. */
 function isFinite({ data }: Tensor): boolean {

@@ -33,7 +33,7 @@ function drawAttention(random: Random, { flat, grouped, mask, causal = false, ca
 /** Some positions are hidden, never all of a row. */
 const openMask = (random: Random, shape: readonly number[]): Array64 => {
   const drawn = integersBelow(random, shape, 2);
-  return { ...drawn, type: 'bool', data: drawn.data.map((x, k) => (k % shape.at(-1)! === 0 ? 1 : x)) };
+  return { ...drawn, type: 'bool', data: drawn.data.map((x, k) => ((k % shape.at(-1)!) === 0 ? 1 : x)) };
 };
 
 describe('Attention', () => {
@@ -42,7 +42,7 @@ describe('Attention', () => {
   ];
   const all = forms.flatMap(([name, form]) => [false, true].flatMap((flat) => [false, true].map((grouped) => [`${name}, ${flat ? 'heads side by side' : 'heads apart'}${grouped ? ', several queries a key' : ''}`, { ...form, flat, grouped }] as const)));
   it.each(all)('goes back %s', async (name, form) => {
-    for (let k = 0; k < 3; k++) await checkGradient({ op: 'Attention', ...drawAttention(createRandom(`${name} ${k}`), form) }, backend);
+    for (let k = 0; k < 2; k++) await checkGradient({ op: 'Attention', ...drawAttention(createRandom(`${name} ${k}`), form) }, backend);
   });
 
   it('goes back from the cache that it leaves', async () => {

@@ -48,7 +48,7 @@ describe('BatchNormalization', () => {
 
 describe('LayerNormalization', () => {
   it('goes back over the last axes, with and without a shift', async () => {
-    await checkRandomGradients('LayerNormalization', 40, backend, (random) => {
+    await checkRandomGradients('LayerNormalization', 24, backend, (random) => {
       const [shape, wider] = twoShapes(random, between(random, 2, 4));
       const axis = between(random, 1, shape.length - 1);
       const again = [wider[0], ...shape.slice(1)];
@@ -68,7 +68,7 @@ describe('LayerNormalization', () => {
 });
 
 it('RMSNormalization goes back', async () => {
-  await checkRandomGradients('RMSNormalization', 30, backend, (random) => {
+  await checkRandomGradients('RMSNormalization', 20, backend, (random) => {
     const [shape] = twoShapes(random, between(random, 2, 4));
     const axis = between(random, 1, shape.length - 1);
     const scale = scales(random, shape.slice(axis));
@@ -85,7 +85,7 @@ it('InstanceNormalization goes back', async () => {
 });
 
 it('GroupNormalization goes back for one group, some, and as many as channels', async () => {
-  await checkRandomGradients('GroupNormalization', 30, backend, (random) => {
+  await checkRandomGradients('GroupNormalization', 20, backend, (random) => {
     const groups = between(random, 1, 3);
     const [shape, again] = twoShapes(random, between(random, 3, 4), groups * between(random, 1, 3));
     const vectors = [scales(random, [shape[1]]), uniform(random, [shape[1]])];
@@ -136,23 +136,32 @@ const awayFromZero = (random: Random, shape: readonly number[]): Array64 => {
 };
 
 
-it('training moves the running statistics of a batch norm towards those of the batch', async () => {
-  const vector = (name: string, values: readonly number[]) => makeInitializer(name, 'float32', [2], values);
-  const model = makeModel({ opset: 14, graph: {
-    inputs: [makeValueInfo('x', 'float32', ['N', 2])], outputs: [makeValueInfo('y', 'float32')],
-    nodes: [makeNode({ op: 'BatchNormalization', inputs: ['x', 'scale', 'shift', 'mean', 'variance'], outputs: ['y'], attributes: { momentum: 0.75 } })],
-    initializers: [vector('scale', [1, 2]), vector('shift', [0, 1]), vector('mean', [4, 0]), vector('variance', [2, 1])],
-  } });
+describe('training with a batch norm', () => {
   const loss: Loss = { name: 'given', reads: ['y'], labels: ['r'], graph: makeModel({ opset: 21, graph: {
     inputs: [makeValueInfo('y', 'float32'), makeValueInfo('r', 'float32')], outputs: [makeValueInfo('loss', 'float32', []), makeValueInfo(gradientName('y'), 'float32')],
     nodes: [makeNode({ op: 'ReduceSum', inputs: ['y'], outputs: ['loss'], attributes: { keepdims: 0 } }), makeNode({ op: 'Identity', inputs: ['r'], outputs: [gradientName('y')] })],
   } }) };
-  const { model: graph, updates } = differentiate(await traceModel(model, backend), { loss, parameters: ['scale', 'shift'], training: true });
-  const executable = await backend.compile(graph);
-  const tensor = (data: readonly number[]) => ({ dtype: 'float32' as const, dims: [2, 2], data: Float32Array.from(data) });
-  const results = await executable.run({ x: tensor([0, 1, 2, 5]), r: tensor([1, 1, 1, 1]) });
-  await executable.dispose();
-  // Of the batch: means [1, 3], variances [1, 4].
-  expect(Array.from(results[updates.get('mean')!].data as Float32Array)).toEqual([3.25, 0.75]);
-  expect(Array.from(results[updates.get('variance')!].data as Float32Array)).toEqual([1.75, 1.75]);
+  const stored = { mean: [4, 0], variance: [2, 1] };
+  const model = (channels: number) => {
+    const vector = (name: string, values: readonly number[]) => makeInitializer(name, 'float32', [channels], values.slice(0, channels));
+    return makeModel({ opset: 14, graph: {
+      inputs: [makeValueInfo('x', 'float32', ['N', channels])], outputs: [makeValueInfo('y', 'float32')],
+      nodes: [makeNode({ op: 'BatchNormalization', inputs: ['x', 'scale', 'shift', 'mean', 'variance'], outputs: ['y'], attributes: { momentum: 0.75 } })],
+      initializers: [vector('scale', [1, 2]), vector('shift', [0, 1]), vector('mean', stored.mean), vector('variance', stored.variance)],
+    } });
+  };
+
+  // ONNX Runtime may overwrite what it reads here: a second run must find everything as it was.
+  it.each([['none', 1], ['none', 2], ['all', 1], ['all', 2]] as const)('moves the running statistics towards those of the batch, in each run from where they were (optimised: %s, channels: %i)', async (optimise, channels) => {
+    const { model: graph, updates } = differentiate(await traceModel(model(channels), backend), { loss, parameters: ['scale', 'shift'], training: true });
+    const executable = await backend.compile(graph, { optimise });
+    const tensor = (rows: readonly (readonly number[])[]) => ({ dtype: 'float32' as const, dims: [2, channels], data: Float32Array.from(rows.flatMap((row) => row.slice(0, channels))) });
+    for (let run = 0; run < 2; run++) {
+      const results = await executable.run({ x: tensor([[0, 1], [2, 5]]), r: tensor([[1, 1], [1, 1]]) });
+      // Of the batch: means [1, 3], variances [1, 4].
+      expect(Array.from(results[updates.get('mean')!].data as Float32Array)).toEqual([3.25, 0.75].slice(0, channels));
+      expect(Array.from(results[updates.get('variance')!].data as Float32Array)).toEqual([1.75, 1.75].slice(0, channels));
+    }
+    await executable.dispose();
+  });
 });

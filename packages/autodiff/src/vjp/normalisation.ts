@@ -9,13 +9,9 @@ interface Standard {
 }
 
 function standardise(emit: Emit, x: Value, axes: readonly number[], epsilon: number): Standard {
-  const { centred, inv } = statistics(emit, x, axes, epsilon);
-  return { standard: emit.mul(centred, inv), inv };
-}
-
-function statistics(emit: Emit, x: Value, axes: readonly number[], epsilon: number): { readonly centred: Value; readonly inv: Value } {
   const centred = emit.sub(x, emit.reduce('ReduceMean', x, axes, true));
-  return { centred, inv: inverseRoot(emit, emit.reduce('ReduceMean', emit.mul(centred, centred), axes, true), epsilon) };
+  const inv = inverseRoot(emit, emit.reduce('ReduceMean', emit.mul(centred, centred), axes, true), epsilon);
+  return { standard: emit.mul(centred, inv), inv };
 }
 
 /** 1 / √(v + ε). */
@@ -55,32 +51,43 @@ const batchNormStored = ({ inputs: { X, scale, input_mean, input_var }, attribut
   };
 };
 
+/** Mean and variance of each channel [C] in the batch. */
+interface BatchStatistics { readonly mean: Value; readonly variance: Value }
+
 /**
- * With the statistics of the batch, taken again from X; n elements a channel, x' = x − mean, p = Σ dy·x'.
+ * With the statistics of the batch; n elements a channel, x' = x − mean, p = Σ dy·x'.
  *   dX = a·dy − a·inv²·p/n·x' − a·Σdy/n,  dscale = inv·p,  dB = Σ dy.  Ioffe & Szegedy 2015, §3.
- * Kept in columns [C, 1, …] so that only three products have the size of X.
+ * What belongs to channels stays [C, 1, …], so that few products have the size of X.
  */
-const batchNormOfBatch = ({ inputs: { X, scale }, attributes: { epsilon }, dY, emit }: BatchNormCall) => {
+const batchNormOfBatch = ({ inputs: { X, scale }, attributes: { epsilon }, dY, emit }: BatchNormCall, { mean, variance }: BatchStatistics) => {
   const rank = X.shape.length;
-  const over = rank === 1 ? [0] : [0, ...from(2, rank)];
   const column = (v: Value) => asChannels(emit, v, rank);
-  const batch = once(() => statistics(emit, X, over, epsilon));
-  // [1, C, 1, …] as [C].
-  const inv = once(() => emit.reshape(batch().inv, [-1]));
+  const inv = once(() => inverseRoot(emit, variance, epsilon));
+  const centred = once(() => emit.sub(X, column(mean)));
   const total = once(() => sumByChannel(emit, dY, rank));
-  const product = once(() => sumByChannel(emit, emit.mul(dY, batch().centred), rank));
+  const product = once(() => sumByChannel(emit, emit.mul(dY, centred()), rank));
   return {
     X: () => {
-      const n = countOf(emit, X, over);
+      const n = countOf(emit, X, rank === 1 ? [0] : [0, ...from(2, rank)]);
       const a = emit.mul(scale, inv());
       const k = emit.mul(a, emit.mul(emit.mul(inv(), inv()), emit.div(product(), n)));
       const kept = emit.sub(emit.mul(dY, column(a)), column(emit.mul(a, emit.div(total(), n))));
-      return emit.sub(kept, emit.mul(batch().centred, column(k)));
+      return emit.sub(kept, emit.mul(centred(), column(k)));
     },
     scale: () => emit.mul(inv(), product()),
     B: total,
   };
 };
+
+/**
+ * Two values [C] of zeros that share no memory with anything. ONNX Runtime writes new running statistics over the old ones, even where those are
+ * initializers or belong to the caller, unless the new ones are results of the graph; and it makes one of equal nodes and of equal constants.
+ */
+function zerosOfItsOwn(emit: Emit, X: Known): readonly [Value, Value] {
+  const axes = from(0, X.shape.length).filter((axis) => axis !== 1);
+  const sample = emit.reshape(emit.slice(X, { axes, starts: axes.map(() => 0), ends: axes.map(() => 1) }), [-1]);
+  return [emit.sub(sample, sample), emit.mul(sample, 0)];
+}
 
 /** What of a softmax changes with its input: dx = y·(dy − Σ dy·y) along the axis. */
 const softmaxGradient = (emit: Emit, y: Value, dY: Value, axis: number): Value =>
@@ -96,16 +103,22 @@ function windowSums(emit: Emit, x: Value, channels: Known, size: number, before:
 }
 
 export const normalisation = {
-  /** In training the two running statistics become updates of the stored ones. */
-  BatchNormalization: withForward<'BatchNormalization', undefined>({
-    forward({ inputs: { X, scale, B, input_mean, input_var }, attributes: { epsilon, momentum }, training, emit }) {
-      if (!training) return undefined;
-      const [Y, mean, variance] = emit.node('BatchNormalization', [X, scale, B, input_mean, input_var], { epsilon, momentum, training_mode: 1 }, 3);
-      return { outputs: { Y, running_mean: mean, running_var: variance }, saved: undefined, updates: { input_mean: mean, input_var: variance } };
+  /**
+   * In training the two running statistics become updates of the stored ones. The operator gives no other statistics, so they are asked for with
+   * momentum 0, which is those of the batch (a third faster than taking them again), and mixed into the stored ones outside.
+   */
+  BatchNormalization: withForward<'BatchNormalization', BatchStatistics>({
+    forward({ inputs: { X, scale, B, input_mean, input_var }, attributes: { epsilon, momentum, training_mode }, training, emit }) {
+      if (!training && training_mode === 0) return undefined;
+      const [firstMean, firstVariance] = zerosOfItsOwn(emit, X);
+      const [Y, mean, variance] = emit.node('BatchNormalization', [X, scale, B, firstMean, firstVariance], { epsilon, momentum: 0, training_mode: 1 }, 3);
+      const running = (stored: Value, current: Value) => emit.add(emit.mul(stored, momentum), emit.mul(current, 1 - momentum));
+      const [running_mean, running_var] = [running(input_mean, mean), running(input_var, variance)];
+      return { outputs: { Y, running_mean, running_var }, saved: { mean, variance }, ...(training && { updates: { input_mean: running_mean, input_var: running_var } }) };
     },
     backward(call) {
       if (call.legacy.spatial === false) throw new NoGradient('it has statistics for each element (spatial = 0)');
-      return call.training || call.attributes.training_mode === 1 ? batchNormOfBatch(call) : batchNormStored(call);
+      return call.saved ? batchNormOfBatch(call, call.saved) : batchNormStored(call);
     },
   }),
 

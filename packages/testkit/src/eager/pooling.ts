@@ -63,7 +63,7 @@ const total = (elements: readonly number[]): number => elements.reduce((sum, x) 
 const global = (x: Array64, of: (elements: readonly number[]) => number): Array64 => {
   const [n, c, ...space] = x.shape;
   const size = count(space);
-  return array([n, c, ...space.map(() => 1)], Array.from({ length: n * c }, (_, k) => of([...x.data.slice(k * size, (k + 1) * size)])));
+  return array([n, c, ...space.map(() => 1)], Array.from({ length: n * c }, (_, k) => of(Array.from(x.data.slice(k * size, (k + 1) * size)))));
 };
 
 export const pools = {

@@ -85,7 +85,7 @@ export function layerForward({ attributes, inputs, emit }: LayerCall, cell: Cell
   const trajectories = directions.map(({ reversed }, d): Trajectory => {
     const outputs = scanned.outputs.slice(d * leaves, (d + 1) * leaves);
     const states = outputs.slice(0, cell.states);
-    return { states, gates: outputs.slice(cell.states), previous: states.map((state, k) => before(emit, state, starts[k][d], reversed)) };
+    return { states, gates: outputs.slice(cell.states), previous: states.map((state, k) => statesBefore(emit, state, starts[k][d], reversed)) };
   });
   const last = (k: number) => stacked(emit, directions.map((_, d) => scanned.states[d * cell.states + k]), swapped ? 1 : 0);
   const y = stacked(emit, trajectories.map(({ states: [h] }) => (mask ? emit.mul(h, mask) : h)), 1);
@@ -99,7 +99,7 @@ export function layerForward({ attributes, inputs, emit }: LayerCall, cell: Cell
 export const ranksOf = (values: number): number[] => Array<number>(values).fill(2);
 
 /** The states before each step, from those after it and the first one [batch, H]. */
-function before(emit: Emit, states: Value, start: Value, reversed: boolean): Value {
+function statesBefore(emit: Emit, states: Value, start: Value, reversed: boolean): Value {
   const first = emit.unsqueeze(start, [0]);
   const rest = emit.slice(states, reversed ? { axes: [0], starts: [1], ends: [END] } : { axes: [0], starts: [0], ends: [-1] });
   return emit.concat(reversed ? [rest, first] : [first, rest], 0);
@@ -115,6 +115,7 @@ export const alongAxis = (emit: Emit, x: Value, count: number, axis: number): Va
 /** Values next to each other along a new axis. */
 export const stacked = (emit: Emit, values: readonly Value[], axis: number): Value => emit.concat(values.map((value) => emit.unsqueeze(value, [axis])), axis);
 
+/** 1 where a step lies within its sequence, [time, batch, 1]. */
 function maskOf(emit: Emit, lengths: Known, time: Value | number): Value {
   const steps = typeof time === 'number'
     ? emit.ints(Array.from({ length: time }, (_, t) => t))
