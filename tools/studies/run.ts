@@ -7,7 +7,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
-import { createContainer, openCorpus, readRecogniser, runRecipe, RunDirectory, scorerNamed, scorerNames, settleRecipe, speechBackend, type Context, type RunReport } from '@coppice/cli';
+import { createContainer, openCorpus, readRecogniser, runRecipe, RunDirectory, scorerNamed, scorerNames, settleRecipe, speechBackend, timedBackends, type Context, type RunReport } from '@coppice/cli';
 import { curves, everyScorer, recoveryParts, type Cell } from './cells.ts';
 
 const { positionals: [study = ''], values } = parseArgs({
@@ -40,7 +40,7 @@ for (const [k, cell] of cells.entries()) {
   const recipe = settleRecipe({ ...cell.recipe, dataset: values.dataset, datasetOptions: options });
   const start = performance.now();
   const run = new RunDirectory(resolve(values.runs, cell.name), { recipe, model: values.model, backend: backend.name, threads });
-  const report = await runRecipe({ recogniser, recipe, dataset, scorer: scorerNamed(context.container, cell.scorer), backend, threads, run, terminal });
+  const report = await runRecipe({ recogniser, recipe, dataset, scorer: scorerNamed(context.container, cell.scorer), backend, threads, timed: timedBackends(context, backend, threads), run, terminal });
   const seconds = (performance.now() - start) / 1000;
   rows.push({ cell, report, seconds });
   const last = report.rounds.at(-1)!;
@@ -54,14 +54,14 @@ function write(path: string): void {
   const unit = original.test.errors.unit === 'phone' ? 'PER' : 'WER';
   const lines = rows.map(({ cell, report: { rounds, comparison, latency } }) => {
     const { test, cost, heldOut } = rounds.at(-1)!;
-    return `| ${[cell.scorer, percent(cost.macs / original.cost.macs), percent(cost.params / original.cost.params), cell.schedule, cell.recovery, cell.seed, percent(heldOut.cut), `**${percent(test.errors.rate)}**`, `${percent(test.interval.low)}–${percent(test.interval.high)}`, `${comparison.difference >= 0 ? '+' : ''}${percent(comparison.difference)}`, comparison.pValue < 0.001 ? '< 0.001' : comparison.pValue.toFixed(3), (latency.before.medianMs / latency.after.medianMs).toFixed(2)].join(' | ')} |`;
+    return `| ${[cell.scorer, percent(cost.macs / original.cost.macs), percent(cost.params / original.cost.params), cell.schedule, cell.recovery, cell.seed, percent(heldOut.cut), `**${percent(test.errors.rate)}**`, `${percent(test.interval.low)}–${percent(test.interval.high)}`, `${comparison.difference >= 0 ? '+' : ''}${percent(comparison.difference)}`, comparison.pValue < 0.001 ? '< 0.001' : comparison.pValue.toFixed(3), (latency[0].before.medianMs / latency[0].after.medianMs).toFixed(2)].join(' | ')} |`;
   });
   const head = ['scorer', 'MACs %', 'parameters %', 'schedule', 'recovery', 'seed', `${unit} held out after the cut %`, `${unit} %`, '95 % interval', 'against the original', 'p', 'speed ×'];
   mkdirSync(resolve(path, '..'), { recursive: true });
   writeFileSync(path, `# Study '${study}' on ${values.dataset!.split(':')[0]}
 
 Original: ${unit} **${percent(original.test.errors.rate)} %** (${percent(original.test.interval.low)}–${percent(original.test.interval.high)}), ${original.test.errors.utterances.length} utterances of the test part, ${(original.cost.macs / 1e6).toFixed(1)} M MACs at the sizes of the trace, ${(original.cost.params / 1e3).toFixed(0)} k parameters.
-Fine-tuning: ${settings.steps} steps in all, batch ${settings.tune.batchSize}, Adam, one cycle up to ${settings.tune.peak}. ${backend.name}, ${threads} threads; speed is the latency of one utterance of middle length, one thread, on ${backend.name}.
+Fine-tuning: ${settings.steps} steps in all, batch ${settings.tune.batchSize}, Adam, one cycle up to ${settings.tune.peak}. ${backend.name}, ${threads} threads; speed is the latency of one utterance of middle length in WebAssembly, one thread.
 p: paired approximate randomisation over utterances.
 
 \`\`\`sh
@@ -73,6 +73,6 @@ node tools/studies/run.ts ${process.argv.slice(2).join(' ')}
 ${lines.join('\n')}
 `);
   writeFileSync(join(path.replace(/\.md$/, '.json')), `${JSON.stringify(rows.map(({ cell, report: { rounds, comparison, latency } }) => ({
-    ...cell, recipe: undefined, macs: rounds.at(-1)!.cost.macs / original.cost.macs, errorRate: rounds.at(-1)!.test.errors.rate, interval: rounds.at(-1)!.test.interval, afterCut: rounds.at(-1)!.heldOut.cut, comparison, speed: latency.before.medianMs / latency.after.medianMs,
+    ...cell, recipe: undefined, macs: rounds.at(-1)!.cost.macs / original.cost.macs, errorRate: rounds.at(-1)!.test.errors.rate, interval: rounds.at(-1)!.test.interval, afterCut: rounds.at(-1)!.heldOut.cut, comparison, speed: latency[0].before.medianMs / latency[0].after.medianMs,
   })), undefined, 1)}\n`);
 }

@@ -17,6 +17,9 @@ export function share(text: string): number {
   return value;
 }
 
+/** `0.6,0.35,0.2`. */
+export const shares = (text: string): number[] => text.split(',').map((part) => share(part.trim()));
+
 /** A number over 0. */
 export function positive(text: string): number {
   const value = Number(text);

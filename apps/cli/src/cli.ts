@@ -3,13 +3,19 @@ import { Command, CommanderError } from 'commander';
 import type { Container } from 'inversify';
 import { defineBench } from './commands/bench.ts';
 import { defineBackends, defineScorers } from './commands/catalogue.ts';
+import { defineCompareScorers } from './commands/compare-scorers.ts';
 import { defineDemo } from './commands/demo.ts';
+import { defineEval } from './commands/eval.ts';
+import { defineFinetune } from './commands/finetune.ts';
 import { defineInspect } from './commands/inspect.ts';
 import { definePrune } from './commands/prune.ts';
 import { defineReference } from './commands/reference.ts';
+import { defineSensitivity } from './commands/sensitivity.ts';
+import { defineTrain } from './commands/train.ts';
 import { defineVerify } from './commands/verify.ts';
 import { createContainer } from './container.ts';
 import { exitCodes, type Context } from './context.ts';
+import { Interrupted } from './run/interrupt.ts';
 import { createTerminal, type TextStream } from './terminal.ts';
 import { version } from './version.ts';
 
@@ -35,6 +41,10 @@ export async function runCli(words: readonly string[], { out = process.stdout, e
     return code;
   } catch (error) {
     if (error instanceof CommanderError && error.exitCode === 0) return 0;
+    if (error instanceof Interrupted) {
+      terminal.log(error.message);
+      return error.exitCode;
+    }
     const fault = describeFault(error);
     terminal.log(`${terminal.paint('red', 'error')} ${fault.code}: ${fault.message}`);
     if (fault.exitCode === exitCodes.defect && error instanceof Error) terminal.log(error.stack ?? '');
@@ -52,7 +62,7 @@ function defineProgram(context: Context, out: TextStream): Command {
     .exitOverride()
     .configureOutput({ writeOut: (text) => out.write(text), writeErr: () => undefined, getOutHelpWidth: () => 100 })
     .addHelpText('after', '\nExample:\n  coppice prune model.onnx --macs 0.5 --out slim.onnx');
-  for (const define of [defineInspect, definePrune, defineVerify, defineBench, defineReference, defineDemo, defineScorers, defineBackends]) define(program, context);
+  for (const define of [defineInspect, definePrune, defineVerify, defineBench, defineTrain, defineFinetune, defineEval, defineSensitivity, defineCompareScorers, defineReference, defineDemo, defineScorers, defineBackends]) define(program, context);
   return program;
 }
 

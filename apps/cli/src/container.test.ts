@@ -1,32 +1,40 @@
 import { defineCriterion, tokens, type Backend } from '@coppice/core';
 import { wasmBackend } from '@coppice/backend-onnx';
 import * as activation from '@coppice/scorer-activation';
+import * as gradient from '@coppice/scorer-gradient';
 import * as magnitude from '@coppice/scorer-magnitude';
+import * as sensitivity from '@coppice/scorer-sensitivity';
 import { Container, ContainerModule } from 'inversify';
 import { afterAll, describe, expect, it } from 'vitest';
-import { backendNamed, backendNames, createContainer, scorerNamed, scorerNames } from './container.ts';
+import { addDataset, backendNamed, backendNames, createContainer, datasetNamed, datasetNames, datasetsKnown, scorerNamed, scorerNames } from './container.ts';
 import { folderWithModel, removeFolders, run } from './testing/command-line.ts';
 
 afterAll(removeFolders);
 
 describe('the composition root', () => {
-  it('binds every backend and scorer under its name', () => {
+  it('binds every backend, scorer and dataset format under its name', () => {
     const container = createContainer();
     for (const name of backendNames) expect(backendNamed(container, name).name).toContain(name);
     for (const name of scorerNames) expect(scorerNamed(container, name).name).toBe(name);
+    for (const name of datasetNames) expect(datasetNamed(container, name).name).toBe(name);
   });
 
   it('knows the name of every scorer that the packages export', () => {
-    const exported = [...Object.values(magnitude), ...Object.values(activation)].flatMap((value) => ('needs' in value ? [value.name] : []));
+    const exported = [magnitude, activation, gradient, sensitivity].flatMap((module) => Object.values(module)).flatMap((value) => ('needs' in value ? [value.name] : []));
     expect([...scorerNames].toSorted()).toEqual(exported.toSorted());
   });
 
   it('names what there is when asked for something else', () => {
     expect(() => backendNamed(createContainer(), 'tfjs')).toThrow(expect.objectContaining({ code: 'COPPICE_BACKEND_MISSING', message: expect.stringContaining('onnx:native') }));
     expect(() => scorerNamed(createContainer(), 'magic')).toThrow(expect.objectContaining({ code: 'COPPICE_SCORER_UNKNOWN', message: expect.stringContaining('l2') }));
+    const container = createContainer();
+    addDataset(container, { name: 'tones', open: () => Promise.reject(new Error('not opened')) });
+    expect(datasetsKnown(container)).toEqual(['digits', 'tones']);
+    expect(() => datasetNamed(container, 'librispeech')).toThrow(expect.objectContaining({ code: 'COPPICE_DATASET_UNKNOWN', message: expect.stringContaining('digits, tones') }));
+    expect(datasetsKnown(createContainer())).toEqual(['digits']);
   });
 
-  it('lets every token be swapped for a fake', async () => {
+  it('runs a command on fakes of nothing but the tokens that it asks for', async () => {
     const compiled: string[] = [];
     const runtime = wasmBackend();
     const backend: Backend = {
@@ -38,7 +46,7 @@ describe('the composition root', () => {
       },
     };
     const scorer = defineCriterion({ name: 'l2', score: (_, { id }) => id });
-    const fakes: Record<keyof typeof tokens, ContainerModule> = {
+    const fakes: Pick<Record<keyof typeof tokens, ContainerModule>, 'Backend' | 'Scorer'> = {
       Backend: new ContainerModule(({ bind }) => void bind(tokens.Backend).toConstantValue(backend).whenNamed('onnx')),
       Scorer: new ContainerModule(({ bind }) => void bind(tokens.Scorer).toConstantValue(scorer).whenNamed('l2')),
     };

@@ -1,4 +1,5 @@
 import { errorCodes } from '@coppice/graph';
+import { buildReferenceModel, defaultFeatures, describeReferenceModel, descriptionSchema, parseDescription, tokenizerOf } from '@coppice/speech';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -22,5 +23,23 @@ describe('the documentation', () => {
       .replaceAll(/"[0-9a-f]{8}…"/g, JSON.stringify('0'.repeat(64))).replaceAll('{ … }', '{ "before": 1, "after": 1 }');
     const validate = new Ajv2020({ allowUnionTypes: true }).compile(planSchema);
     expect(validate(JSON.parse(example)), JSON.stringify(validate.errors)).toBe(true);
+  });
+
+  it('has the schema of speech descriptions that the program uses', () => {
+    expect(JSON.parse(docs('speech-description.schema.json'))).toEqual(descriptionSchema);
+  });
+
+  it('shows the description that the reference model has, and another one that is accepted', () => {
+    const [reference, other] = [...docs('speech-description.md').matchAll(/```json\n([\s\S]*?)```/g)].map(([, text]) => parseDescription(JSON.parse(text), 'the documentation'));
+    const tokenizer = tokenizerOf('words', ['zero', 'one', 'two', 'three', 'four', 'five', 'six', 'seven', 'eight', 'nine']);
+    expect(reference).toEqual(describeReferenceModel(buildReferenceModel({ tokens: 11 }), { features: defaultFeatures({ sampleRateHz: 8000 }), tokenizer }));
+    expect(other).toMatchObject({ tokenizer: 'characters', blank: 28 });
+  });
+
+  it('explains every field of a speech description, and no other', () => {
+    const explained = [...docs('speech-description.md').matchAll(/^\| (`.+?`) \|/gm)].flatMap(([, names]) => names.split(', ').map((name) => name.replaceAll('`', '')));
+    const { features, ...model } = descriptionSchema.properties;
+    const ofFeatures = features.oneOf.flatMap(({ properties }) => Object.keys(properties));
+    expect(explained.toSorted()).toEqual([...new Set([...Object.keys(model), ...ofFeatures])].toSorted());
   });
 });

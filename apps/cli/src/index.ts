@@ -1,8 +1,16 @@
 export { runCli, type CliOptions } from './cli.ts';
-export { builtInModules, createContainer } from './container.ts';
-export { exitCodes } from './context.ts';
+export { builtInModules, createContainer, scorerNamed, scorerNames } from './container.ts';
+export { exitCodes, type Context } from './context.ts';
 export { decodeNpy } from './npy.ts';
 export { planText, readPlan } from './plan-document.ts';
 export { planSchema } from './plan-schema.ts';
 export { defineConfig, type Config, type Plugin } from './plugins.ts';
+export { timedBackends } from './recipe/prune-with-speech.ts';
+export { defineRecipe, settleRecipe, type Recipe, type SettledRecipe } from './recipe/recipe.ts';
+export { runRecipe, type ModelFacts, type RoundReport, type RunReport, type RunRequest } from './recipe/run-recipe.ts';
+export { RunDirectory } from './run/run-directory.ts';
+export { openCorpus } from './speech/corpus.ts';
+export { readRecogniser, writeRecogniser, type Recogniser } from './speech/recogniser.ts';
+export { speechBackend } from './speech/speech-options.ts';
+export type { TuneSettings } from './speech/tune.ts';
 export type { TextStream } from './terminal.ts';

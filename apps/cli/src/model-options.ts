@@ -22,13 +22,13 @@ export interface AnalysisOptions extends RunOptions {
   readonly release?: readonly string[];
 }
 
-export const addRunOptions = (command: Command): Command => command
-  .option('--backend <name>', 'what runs the model: onnx (WebAssembly), onnx:native', 'onnx')
+export const addRunOptions = (command: Command, { backend }: { readonly backend?: string } = { backend: 'onnx' }): Command => command
+  .option('--backend <name>', 'what runs the model: onnx (WebAssembly), onnx:native', backend)
   .option('--threads <n>', 'threads of the backend (default: 1)', wholeNumber(1))
   .option('--input <name=file.npy>', 'use this tensor instead of a made-up one; repeatable', namedFile)
   .option('--dim <name=n>', 'size of an open input dimension, e.g. time=100; repeatable', dimension);
 
-export const addAnalysisOptions = (command: Command): Command => addRunOptions(command)
+export const addAnalysisOptions = (command: Command, defaults?: { readonly backend?: string }): Command => addRunOptions(command, defaults)
   .addOption(new Option('--norm <policy>', 'norms over a pruned axis: exact, run on the kept width, or no pruning there').choices(['exact', 'shrink', 'freeze']).default('exact'))
   .addOption(new Option('--factors <policy>', 'what goes where an axis is heads × width').choices(['heads', 'head-dim']).default('heads'))
   .option('--release <name>', 'a state among the inputs or outputs may become narrower (a glob); repeatable', repeated);

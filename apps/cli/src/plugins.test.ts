@@ -1,13 +1,15 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
-import { createContainer, scorerNamed } from './container.ts';
+import { createContainer, datasetsKnown, scorerNamed } from './container.ts';
 import { loadPlugins } from './plugins.ts';
+import { openCorpus } from './speech/corpus.ts';
 import { folderWithModel, newFolder, removeFolders, run } from './testing/command-line.ts';
 
 afterAll(removeFolders);
 
 const CRITERION = "export default { name: 'first', score: (weights, unit) => 1 / (1 + unit.id) };";
+const DATASET = "export default { name: 'tones', open: async (folder, options) => ({ name: folder, splits: [String(options?.loud)], utterances: async () => [] }) };";
 const SCORER = "export default { name: 'ids', needs: [], start: () => undefined, add() {}, finish: (_, units) => units.map(({ id }) => id) };";
 
 /** A folder with files; returns their paths. */
@@ -33,6 +35,26 @@ describe('plugins', () => {
     ]);
   });
 
+  it('may need the measured loss', async () => {
+    const container = createContainer();
+    await loadPlugins(container, files({ 'p.ts': SCORER.replace('needs: []', "needs: ['loss']") }), { plugin: ['p.ts'] });
+    expect(scorerNamed(container, 'ids').needs).toEqual(['loss']);
+  });
+
+  it('may be kinds of corpora, which are opened under their name', async () => {
+    const container = createContainer();
+    expect(await loadPlugins(container, files({ 'd.ts': DATASET }), { plugin: ['d.ts'] })).toEqual([]);
+    expect(datasetsKnown(container)).toEqual(['digits', 'tones']);
+    expect(await openCorpus(container, { dataset: 'tones:some/folder', options: { loud: 1 } }, '/data')).toMatchObject({ name: '/data/some/folder', splits: ['1'] });
+  });
+
+  it('may list corpora in a configuration', async () => {
+    const container = createContainer();
+    await loadPlugins(container, files({ 'c.ts': DATASET.replace('export default', 'const tones =').replace(/;$/, "; export default { datasets: [tones], plugins: ['./p.ts'] };"), 'p.ts': DATASET.replace("'tones'", "'songs'") }), { config: 'c.ts' });
+    expect(datasetsKnown(container)).toEqual(['digits', 'tones', 'songs']);
+    await expect(openCorpus(container, { dataset: 'noise:x' }, '.')).rejects.toThrow(/There is no dataset format 'noise'. Choose one of digits, tones, songs,/);
+  });
+
   it('score units of a model', async () => {
     const { model, path } = folderWithModel();
     writeFileSync(path('my-scorer.ts'), CRITERION.replace('(weights, unit)', '(weights: Float32Array[], unit: { id: number })'));
@@ -46,6 +68,10 @@ describe('plugins', () => {
     ['a number', 'export default 3;', /does not export a scorer/],
     ['no name', 'export default { score: () => 1 };', /without a 'name'/],
     ['a part missing', "export default { name: 'x', needs: [], start() {}, add() {} };", /without 'finish'/],
+    ['a corpus without a name', 'export default { open: async () => ({}) };', /dataset format whose 'name'/],
+    ['a corpus whose name cannot be written', "export default { name: 'a:b', open: async () => ({}) };", /dataset format whose 'name'/],
+    ['a corpus that cannot be opened', "export default { name: 'x', open: 3 };", /does not export a dataset format/],
+    ['a corpus whose name is taken', "export default { name: 'digits', open: async () => ({}) };", /a dataset format 'digits', and there is one/],
     ['strange needs', "export default { name: 'x', needs: ['hope'], start() {}, add() {}, finish() {} };", /'needs'/],
     ['a name that is taken', "export default { name: 'l2', score: () => 1 };", /there is one with that name already/],
     ['a syntax error', 'export default {', /cannot be loaded/],
@@ -57,6 +83,8 @@ describe('plugins', () => {
   it.each([
     ['no object', 'export default 3;', /does not export an object/],
     ['an unknown entry', 'export default { scorer: [] };', /an entry 'scorer'/],
+    ['datasets that are no list', 'export default { datasets: {} };', /'datasets' that are not a list/],
+    ['a scorer among datasets', "export default { datasets: [{ name: 'x', score: () => 1 }] };", /does not export a dataset format/],
     ['scorers that are no list', 'export default { scorers: {} };', /'scorers' that are not a list/],
   ])('a configuration with %s is refused', async (_, text, words) => {
     await expect(loadPlugins(createContainer(), files({ 'c.ts': text }), { config: 'c.ts' })).rejects.toThrow(expect.objectContaining({ code: 'COPPICE_CONFIG_INVALID', message: expect.stringMatching(words) }));

@@ -3,6 +3,8 @@ import { styleText } from 'node:util';
 /** A stream that text goes to, e.g. `process.stdout`. */
 export interface TextStream {
   readonly isTTY?: boolean;
+  /** Width of the screen, where it is one. */
+  readonly columns?: number;
   write(text: string): unknown;
 }
 
@@ -43,7 +45,9 @@ export function createTerminal(out: TextStream, err: TextStream, environment: Re
       if (err.isTTY !== true) return;
       clear();
       if (text === '') return;
-      err.write(`${text} …`);
+      // A line that goes on in the next row could not be cleared.
+      const room = (err.columns ?? Infinity) - 3;
+      err.write(`${text.length > room ? text.slice(0, Math.max(0, room)) : text} …`);
       showing = true;
     },
     paint: (style, text) => (colours ? styleText(style, text, { validateStream: false }) : text),

@@ -47,3 +47,9 @@ export function wrapItems(items: readonly string[], { separator = ', ', indent =
 
 /** A text broken between words. */
 export const wrapText = (text: string, options: { readonly indent?: string; readonly width?: number; readonly first?: string } = {}): string[] => wrapItems(text.split(' '), { ...options, separator: ' ' });
+
+/** How much is done, in ten steps. */
+export function progressBar(done: number, of: number): string {
+  const filled = Math.floor((10 * done) / Math.max(1, of));
+  return `[${'#'.repeat(filled)}${'.'.repeat(10 - filled)}]`;
+}

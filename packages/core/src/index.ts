@@ -6,6 +6,7 @@ export type { NormPolicy } from './analysis/freeze.ts';
 export type { Reason } from './analysis/elements.ts';
 export { findUnits, type UnitOptions, type Units } from './analysis/units.ts';
 export * from './backend.ts';
+export * from './compute-weights.ts';
 export { costOf, type Cost, unitCosts } from './cost.ts';
 export { matchesGlob } from './glob.ts';
 export { makeInputs } from './input-values.ts';

@@ -1,4 +1,4 @@
-import { findSites, Uses, weightParts, type Part, type ProgramValue, type Site, type Units, type Use, type WeightPart } from '@coppice/core';
+import { findSites, movesOnly, Uses, weightParts, type Part, type ProgramValue, type Site, type Units, type Use, type WeightPart } from '@coppice/core';
 import { dataTypes, graphOf } from '@coppice/graph';
 
 /** An operator that reads units through a weight matrix, and its name in the specification for that operand. */
@@ -31,8 +31,6 @@ const LINEAR: ReadonlySet<string> = new Set([
   'Conv', 'ConvTranspose', 'MatMul', 'Gemm', 'Einsum', 'LSTM', 'GRU', 'RNN', 'FusedConv', 'NhwcConv', 'NhwcFusedConv', 'FusedGemm', 'FusedMatMul', 'TransposeMatMul',
 ]);
 const RECURRENT: ReadonlySet<string> = new Set(['LSTM', 'GRU', 'RNN']);
-/** What gives weights another form or puts them together, and no other numbers. */
-const MOVES: ReadonlySet<string> = new Set(['Identity', 'Transpose', 'Reshape', 'Squeeze', 'Unsqueeze', 'Flatten', 'Slice', 'Split', 'Concat']);
 
 /**
  * Who reads units, and who of them linearly with weights that may be changed for that reader alone. Recurrent matrices are among them: a
@@ -106,7 +104,7 @@ function obstacleOf({ analysed: { program } }: Units, use: Use, value: number): 
   if (operator === 'Einsum' && step.inputs.filter((id) => program.values[id].tainted).length > 1) return 'it multiplies them with other activations';
   if (!tensor || !graphOf(program.model).initializer.includes(tensor)) return 'its weights are not an initializer of the main graph';
   if (elementType !== dataTypes.float32) return 'its weights are not float32';
-  const leadsThere = (id: number): boolean => program.steps.filter(({ inputs }) => inputs.includes(id)).every((reader) => reader === step || (MOVES.has(reader.node.op) && reader.node.domain === '' && reader.outputs.every((made) => made < 0 || leadsThere(made))));
+  const leadsThere = (id: number): boolean => program.steps.filter(({ inputs }) => inputs.includes(id)).every((reader) => reader === step || (movesOnly(reader.node) && reader.outputs.every((made) => made < 0 || leadsThere(made))));
   const apart = leadsThere(value) && !program.outputs.includes(value) && (!isBehindReset(use) || step.inputs[2] === value);
   return apart ? undefined : 'its weights are computed with on the way, or used elsewhere too';
 }

@@ -84,6 +84,21 @@ describe.each([['wasm', wasmBackend()], ['native', nativeBackend()]] as const)('
       await expectSlope(loss, inputs, 'log_probs', 0.01, 5e-4);
     });
 
+    it.each([1, 3])('is T²·KL over the items of a classifier, T = %d', async (temperature) => {
+      const random = createRandom(`distillation/classes/${temperature}`);
+      const [items, classes] = [4, 6];
+      const [student, teacher] = [normals(random, [items, classes], 2), normals(random, [items, classes], 2)];
+      const pairs = rowsOf(student).map((row, item) => ({ q: softmax(row, temperature), p: softmax(rowsOf(teacher)[item], temperature) }));
+      const total = pairs.reduce((sum, { p, q }) => sum + p.reduce((kl, value, v) => kl + value * Math.log(value / q[v]), 0), 0);
+      const loss = distillationLoss({ output: 'logits', teacher: 'teacher_logits', axes: 'batch token', temperature });
+      expect(loss.labels).toEqual(['teacher_logits']);
+      const inputs = { logits: student, teacher_logits: teacher };
+      const out = await run(loss, inputs);
+      expect(floats(out.loss)[0]).toBeCloseTo((temperature ** 2 * total) / items, 5);
+      expectNear(floats(out['gradient/logits']), pairs.flatMap(({ p, q }) => q.map((value, v) => (temperature * (value - p[v])) / items)), 1e-6);
+      await expectSlope(loss, inputs, 'logits', 0.01, 5e-4);
+    });
+
     it('is 0 with gradient 0 for a student that says the same, up to a constant in each frame', async () => {
       const random = createRandom('distillation/same');
       const teacher = normals(random, [2, 3, 5], 3);

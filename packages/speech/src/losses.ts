@@ -16,8 +16,8 @@ export interface DistillationOptions {
   readonly teacher?: string;
   /** What the logarithms of both are divided by before they are normalised again. Default 1. */
   readonly temperature?: number;
-  /** Default `batch time token`. */
-  readonly axes?: CtcAxes;
+  /** Default `batch time token`. `batch token` is a classifier's: each item is one frame that counts, and there are no `input_lengths`. */
+  readonly axes?: CtcAxes | 'batch token';
 }
 
 /**
@@ -34,28 +34,33 @@ export function distillationLoss(options: DistillationOptions = {}): Loss {
     throw new CoppiceError('COPPICE_CONFIG_INVALID', `The temperature of a distillation is ${temperature}; give a positive number, usually 1 to 5.`);
   }
   const [time, token] = [`${output}.time`, tokens ?? `${output}.token`];
-  const dims = axes === 'batch time token' ? ['batch', time, token] : [time, 'batch', token];
+  const dims = axes === 'batch token' ? ['batch', token] : axes === 'batch time token' ? ['batch', time, token] : [time, 'batch', token];
   const reads = [makeValueInfo(output, 'float32', dims)];
-  const labels = [makeValueInfo(teacher, 'float32', dims), makeValueInfo('input_lengths', 'int64', ['batch'])];
+  const labels = [makeValueInfo(teacher, 'float32', dims), ...(axes === 'batch token' ? [] : [makeValueInfo('input_lengths', 'int64', ['batch'])])];
   const writer = graphWriter(['loss', gradientName(output), output, teacher, 'input_lengths']);
-  const timeAxis = axes === 'batch time token' ? 1 : 0;
 
-  const times = writer.indices(output, timeAxis);
-  const inFrames = writer.op('Less', [
-    writer.op('Unsqueeze', [times, writer.int([1 - timeAxis, 2])]), writer.op('Unsqueeze', ['input_lengths', writer.int([timeAxis, 2])]),
-  ]);
-  const frames = writer.op('Max', [writer.op('ReduceSum', [asFloat(writer, inFrames)], { keepdims: 0 }), writer.float(1)]);
+  const inFrames = axes === 'batch token' ? undefined : framesThatCount(writer, output, axes);
+  const count = inFrames === undefined ? asFloat(writer, writer.size(output, 0)) : asFloat(writer, inFrames);
+  const frames = writer.op('Max', [writer.op('ReduceSum', [count], { keepdims: 0 }), writer.float(1)]);
   const softened = (value: string): string => {
     const finite = writer.op('Max', [writer.op('Div', [value, writer.float(temperature)]), writer.float(LOG_ZERO)]);
     return writer.op('LogSoftmax', [finite], { axis: -1 });
   };
   const [logP, logQ] = [softened(teacher), softened(output)];
   const [p, q] = [writer.op('Exp', [logP]), writer.op('Exp', [logQ])];
-  const masked = (value: string): string => writer.op('Where', [inFrames, value, writer.float(0)]);
+  const masked = (value: string): string => (inFrames === undefined ? value : writer.op('Where', [inFrames, value, writer.float(0)]));
   const total = writer.op('ReduceSum', [masked(writer.op('Mul', [p, writer.op('Sub', [logP, logQ])]))], { keepdims: 0 });
   writer.op('Div', [writer.op('Mul', [total, writer.float(temperature ** 2)]), frames], {}, 'loss');
   writer.op('Mul', [masked(writer.op('Sub', [q, p])), writer.op('Div', [writer.float(temperature), frames])], {}, gradientName(output));
   return asLoss({ name: 'distillation', reads, labels, written: writer });
+}
+
+/** Whether each frame lies within `input_lengths`, with an axis of one for the tokens. */
+function framesThatCount(writer: GraphWriter, output: string, axes: CtcAxes): string {
+  const timeAxis = axes === 'batch time token' ? 1 : 0;
+  return writer.op('Less', [
+    writer.op('Unsqueeze', [writer.indices(output, timeAxis), writer.int([1 - timeAxis, 2])]), writer.op('Unsqueeze', ['input_lengths', writer.int([timeAxis, 2])]),
+  ]);
 }
 
 /** What `crossEntropyLoss` takes. */
@@ -94,4 +99,4 @@ export function crossEntropyLoss({ output, kind, classes, labels = 'labels' }: C
   return asLoss({ name: 'cross-entropy', reads, labels: [makeValueInfo(labels, 'int64', ['batch'])], written: writer });
 }
 
-const asFloat = (writer: GraphWriter, condition: string): string => writer.op('Cast', [condition], { to: 1 });
+const asFloat = (writer: GraphWriter, value: string): string => writer.op('Cast', [value], { to: 1 });

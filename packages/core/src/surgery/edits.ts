@@ -20,6 +20,7 @@ export class GraphEdits {
   private readonly added: { tensor: TensorProto; payload?: Payload }[] = [];
   private readonly shapes = new Map<GraphProto, Map<string, readonly number[]>>();
   private readonly stale = new Set<string>();
+  private readonly unread = new Set<string>();
 
   constructor(model: Model) {
     this.model = model;
@@ -38,6 +39,13 @@ export class GraphEdits {
 
   setOutput(node: NodeProto, index: number, name: string): void {
     this.edit(node).outputs.set(index, name);
+  }
+
+  /** Takes the name of a result away, for something else to bear; a node that has only such results is gone. */
+  freeOutput(node: NodeProto, index: number): void {
+    const name = this.fresh(`${node.output[index]}/unread`);
+    this.unread.add(name);
+    this.setOutput(node, index, name);
   }
 
   /** The name of a result of a node, earlier edits included. */
@@ -86,7 +94,7 @@ export class GraphEdits {
   /** The edited model. Nodes and initializers that nobody reads any more because of the edits are gone. */
   apply(): Model {
     const payloads = new Map(this.model.payloads ?? []);
-    const used = namesRead(graphOf(this.model));
+    const used = new Set([...namesRead(graphOf(this.model)), ...this.unread]);
     const graph = this.rewrite(graphOf(this.model), payloads, true);
     const pruned = dropDead(graph, used);
     // In format 3, initializers have to be listed among the inputs; older formats are upgraded as a whole.

@@ -1,0 +1,72 @@
+import { CoppiceError } from '@coppice/graph';
+import { readModel } from '@coppice/graph/node';
+import type { Command } from 'commander';
+import { wholeNumber } from '../arguments.ts';
+import type { Context } from '../context.ts';
+import { identifyFiles } from '../model-hash.ts';
+import { checkOutputs } from '../output-files.ts';
+import { loadPlugins } from '../plugins.ts';
+import { openCorpus } from '../speech/corpus.ts';
+import { evaluationReport, printEvaluation } from '../speech/evaluation-text.ts';
+import { assertDescribes } from '../speech/model-fit.ts';
+import { descriptionPath, readRecogniser, writeRecogniser } from '../speech/recogniser.ts';
+import { addSpeechOptions, addTuneOptions, openRun, speechBackend, tuneSettings, type SpeechOptions, type TuneOptions } from '../speech/speech-options.ts';
+import { fitRecogniser } from '../speech/train-recogniser.ts';
+
+interface FinetuneOptions extends SpeechOptions, TuneOptions {
+  readonly out: string;
+  readonly run?: string;
+  readonly teacher?: string;
+  readonly description?: string;
+  readonly seed: number;
+  readonly train: string;
+  readonly dev: string;
+  readonly test: string;
+  readonly force?: boolean;
+  readonly json?: boolean;
+}
+
+/** `coppice finetune`: the weights of a model that is there, adapted to a corpus, with or without a teacher. */
+export function defineFinetune(program: Command, context: Context): void {
+  const command = program.command('finetune').description('train a CTC model further on a corpus, e.g. after pruning')
+    .argument('<model>', 'an .onnx file with its description beside it')
+    .requiredOption('--out <file>', 'where the new model goes; its description goes beside it')
+    .option('--teacher <file>', 'learn from the outputs of this model too, e.g. the unpruned one')
+    .option('--description <file>', 'of the features and the alphabet (default: model.speech.json)');
+  addTuneOptions(addSpeechOptions(command))
+    .option('--train <split>', 'part to learn from', 'train')
+    .option('--dev <split>', 'part that chooses the weights', 'dev')
+    .option('--test <split>', 'part that is evaluated at the end', 'test')
+    .option('--seed <n>', 'of order and masks', wholeNumber(0), 0)
+    .option('--run <folder>', 'where checkpoints are kept; the same command goes on there (default: ./runs/finetune-…)')
+    .option('--force', 'replace existing files')
+    .option('--json', 'one JSON document on stdout')
+    .addHelpText('after', '\nExample:\n  coppice finetune slim.onnx --teacher model.onnx --dataset digits:/data/fsdd --out tuned.onnx')
+    .action((path: string, options: FinetuneOptions) => finetuneCommand(path, options, context));
+}
+
+async function finetuneCommand(path: string, { out, run: folder, teacher, description, seed, train, dev, test, force = false, json, ...options }: FinetuneOptions, context: Context): Promise<void> {
+  const { terminal } = context;
+  if (teacher === undefined && options.distillation) throw new CoppiceError('COPPICE_ARGUMENT_INVALID', `--distillation ${options.distillation} needs a teacher: name a model with --teacher.`);
+  checkOutputs([out, descriptionPath(out)], { force, inputs: [path, ...(teacher ? [teacher] : [])] });
+  await loadPlugins(context.container, context.folder, options);
+  const { backend, threads } = await speechBackend(context, options);
+  const recogniser = readRecogniser(path, description);
+  const taught = teacher === undefined ? undefined : readModel(teacher);
+  if (taught) assertDescribes(recogniser.description, taught, teacher!, `The description of ${path}`);
+  const dataset = await openCorpus(context.container, { dataset: options.dataset, options: options.datasetOption }, context.folder);
+  for (const note of dataset.notes ?? []) terminal.log(note);
+  const settings = tuneSettings({ ...options, ...(!teacher && { distillation: 0 }) });
+  const splits = { train, dev, test };
+  const run = openRun(context, 'finetune', folder, {
+    command: 'finetune', model: identifyFiles([path]).sha256, teacher: teacher && identifyFiles([teacher]).sha256, description: recogniser.description, dataset: options.dataset, datasetOption: options.datasetOption, settings, seed, splits, backend: backend.name, threads,
+  });
+  const { recogniser: tuned, tuned: { steps, bestStep, history }, test: evaluation } = await fitRecogniser({ recogniser, teacher: taught, dataset, splits, settings, seed, backend, threads, run, terminal });
+  await writeRecogniser(tuned, out, force);
+  if (json) {
+    terminal.print(JSON.stringify({ model: out, run: run.path, steps, bestStep, history, ...(evaluation && { test: evaluationReport(evaluation) }) }, undefined, 2));
+    return;
+  }
+  terminal.print(`${out}  the weights of step ${bestStep} of ${steps}`);
+  if (evaluation) printEvaluation([{ name: out, evaluation }], { split: test, terminal });
+}

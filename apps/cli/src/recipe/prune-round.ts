@@ -1,0 +1,60 @@
+import { assertEqual, costOf, cutModel, findUnits, planCut, traceModel, verifyCut, type Backend, type Cost, type NamedTensors, type Plan, type PreparedTrace, type Scorer, type Verdict } from '@coppice/core';
+import type { Model } from '@coppice/graph';
+import { recalibrateNorms, reconstruct, unitsWithWeights, withWeights } from '@coppice/recovery';
+import type { Recogniser } from '../speech/recogniser.ts';
+import type { SettledRecipe } from './recipe.ts';
+import { scoreRecogniser } from './score-model.ts';
+
+export interface RoundRequest {
+  readonly recogniser: Recogniser;
+  readonly recipe: SettledRecipe;
+  /** Multiply–accumulates to reach, at the sizes of the trace. */
+  readonly targetMacs: number;
+  readonly scorer: Scorer;
+  readonly batches: readonly NamedTensors[];
+  readonly backend: Backend;
+  readonly threads: number;
+  readonly onProgress: (text: string) => void;
+}
+
+/** A model after one round of pruning, before fine-tuning. */
+export interface Round {
+  readonly model: Model;
+  readonly plan: Plan;
+  readonly verdict: Verdict;
+  readonly cost: Cost;
+  readonly notes: readonly string[];
+}
+
+/** What a model is traced with, so that costs of several models can be compared. */
+export const traceRecogniser = (model: Model, backend: Backend): Promise<PreparedTrace> => traceModel(model, backend);
+
+/**
+ * One round: score, plan, cut, prove the cut, then what needs no training: least-squares reconstruction and new batch-norm statistics. The
+ * proof comes first, because those two change what the model computes.
+ * @throws CoppiceError `COPPICE_VERIFY_FAILED` when the cut is not equal to the masked model, and what the stages throw
+ */
+export async function pruneRound({ recogniser, recipe, targetMacs, scorer, batches, backend, threads, onProgress }: RoundRequest): Promise<Round> {
+  const { model, description } = recogniser;
+  const notes: string[] = [];
+  const units = findUnits(await traceRecogniser(model, backend), recipe.units);
+  const scores = await scoreRecogniser({ units, scorer, description, batches, backend, threads, seed: recipe.seed, onProgress, onNote: (note) => notes.push(note) });
+  const share = Math.min(1, targetMacs / costOf(units).macs);
+  const plan = planCut(units, scores, { ...recipe.plan, macs: share, comparable: scorer.comparable });
+  notes.push(...plan.notes);
+  onProgress('proving the cut');
+  const verdict = await verifyCut(units, plan.removed, cutModel(units, plan.removed), backend);
+  assertEqual(verdict);
+  const inputs = batches.map((batch) => ({ [description.input]: batch[description.input] }));
+  let slim = cutModel(units, plan.removed);
+  if (recipe.reconstruct) {
+    onProgress('rebuilding what consumers read, by least squares');
+    const { weights } = await reconstruct(units, plan.removed, { backend, compile: { threads }, data: inputs });
+    slim = cutModel(unitsWithWeights(units, weights), plan.removed);
+  }
+  if (recipe.recalibrate) {
+    const { weights } = await recalibrateNorms(slim, { backend, compile: { threads }, data: () => inputs, onProgress: (done, total) => onProgress(`new statistics for batch norms: ${done} of ${total}`) });
+    slim = withWeights(slim, weights);
+  }
+  return { model: slim, plan, verdict, cost: plan.after, notes };
+}

@@ -1,0 +1,69 @@
+import type { Backend } from '@coppice/core';
+import { CoppiceError, type Model } from '@coppice/graph';
+import { buildReferenceModel, defaultFeatures, describeReferenceModel, phones39, tokenizerOfTranscripts, type Dataset, type ReferenceOptions, type TokenKind, type Tokenizer } from '@coppice/speech';
+import type { RunDirectory } from '../run/run-directory.ts';
+import type { Terminal } from '../terminal.ts';
+import { progressBar } from '../text-table.ts';
+import { preparePart } from './corpus.ts';
+import { evaluateRecogniser, type Evaluation } from './evaluate.ts';
+import type { Recogniser } from './recogniser.ts';
+import { trainingData } from './training-data.ts';
+import { tuneInRun } from './tune-in-run.ts';
+import type { Tuned, TuneSettings } from './tune.ts';
+
+export interface FitRequest {
+  readonly recogniser: Recogniser;
+  readonly teacher?: Model;
+  readonly dataset: Dataset;
+  readonly splits: { readonly train: string; readonly dev: string; readonly test: string };
+  readonly settings: TuneSettings;
+  readonly seed: number;
+  readonly backend: Backend;
+  readonly threads: number;
+  readonly run: RunDirectory;
+  readonly terminal: Terminal;
+}
+
+export interface Fitted {
+  readonly recogniser: Recogniser;
+  readonly tuned: Tuned;
+  /** On the test part, where the corpus has one. */
+  readonly test?: Evaluation;
+}
+
+/**
+ * Trains or fine-tunes a recogniser on a corpus, with checkpoints in a run directory, and evaluates it.
+ * @throws what `tuneInRun` throws
+ */
+export async function fitRecogniser({ recogniser, teacher, dataset, splits, settings, seed, backend, threads, run, terminal }: FitRequest): Promise<Fitted> {
+  const { description } = recogniser;
+  const heldOut = dataset.splits.includes(splits.dev) ? (await preparePart(dataset, { split: splits.dev, description, purpose: 'evaluation' }, terminal)).examples : [];
+  if (heldOut.length === 0) terminal.log(`the corpus has no part '${splits.dev}': the last weights are kept, not the best`);
+  const data = await trainingData({ dataset, split: splits.train, description, batchSize: settings.batchSize, seed, augment: settings.augment, redraw: true }, terminal);
+  const tuned = await tuneInRun({ recogniser, teacher, data, heldOut, settings, backend, threads, run, name: 'training', terminal });
+  const trained = { model: tuned.model, description };
+  if (!dataset.splits.includes(splits.test)) return { recogniser: trained, tuned };
+  const { examples } = await preparePart(dataset, { split: splits.test, description, purpose: 'evaluation' }, terminal);
+  const test = await evaluateRecogniser(trained, examples, { backend, threads, onProgress: (done, of) => terminal.progress(`${progressBar(done, of)} recognising the test part`) });
+  return { recogniser: trained, tuned, test };
+}
+
+export interface NewRecogniserRequest {
+  readonly dataset: Dataset;
+  readonly split: string;
+  readonly tokens: TokenKind;
+  readonly sizes: Omit<ReferenceOptions, 'tokens'>;
+}
+
+/**
+ * An untrained reference model that fits a corpus: its sample rate, and an alphabet of what its transcripts are made of.
+ * @throws CoppiceError `COPPICE_DATASET_INVALID` when the part is empty
+ */
+export async function newRecogniser({ dataset, split, tokens, sizes }: NewRecogniserRequest): Promise<Recogniser> {
+  const utterances = await dataset.utterances(split, 0);
+  if (utterances.length === 0) throw new CoppiceError('COPPICE_DATASET_INVALID', `The part '${split}' of the corpus is empty. It has: ${dataset.splits.join(', ')}.`);
+  const { sampleRateHz } = await utterances[0].audio();
+  const tokenizer: Tokenizer = tokens === 'phones' ? phones39() : tokenizerOfTranscripts(tokens, utterances.map(({ transcript }) => transcript));
+  const model = buildReferenceModel({ ...sizes, tokens: tokenizer.description.tokens.length });
+  return { model, description: describeReferenceModel(model, { features: defaultFeatures({ sampleRateHz, mels: sizes.mels }), tokenizer }) };
+}

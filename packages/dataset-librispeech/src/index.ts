@@ -1,0 +1,5 @@
+export { decodeFlac, type FlacOptions, type Md5 } from './flac.ts';
+export { librispeech, type LibriSpeechDataset, openLibriSpeech } from './librispeech.ts';
+export { librispeechModule } from './module.ts';
+export type { LibriSpeechOptions } from './options.ts';
+export type { SkippedRecording } from './split.ts';

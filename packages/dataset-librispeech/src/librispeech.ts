@@ -1,0 +1,110 @@
+import { CoppiceError } from '@coppice/graph';
+import { defineDataset, type Dataset } from '@coppice/speech';
+import { join } from 'node:path';
+import { findSplits, usualSplits } from './layout.ts';
+import { checkOptions, readOptions, refuse, type LibriSpeechOptions } from './options.ts';
+import { readSplit, type LibriUtterance, type SkippedRecording, type Split } from './split.ts';
+
+/** An opened corpus in LibriSpeech's layout. */
+export interface LibriSpeechDataset extends Dataset {
+  /** Names of folders, then `train`, `dev` and `test` where they stand for exactly one of them, then `heldOut`. */
+  readonly splits: readonly string[];
+  /** Of all parts. */
+  readonly skipped: readonly SkippedRecording[];
+  readonly notes: readonly string[];
+  /**
+   * The utterances of a part, sorted by id, the same in every epoch.
+   * @throws CoppiceError `COPPICE_DATASET_INVALID` when there is no such part
+   */
+  utterances(split: string): Promise<readonly LibriUtterance[]>;
+}
+
+/**
+ * Opens a corpus in the layout of LibriSpeech (Panayotov et al. 2015). Folders and transcripts are read, recordings only when they are
+ * asked for.
+ * @param path the folder with the parts, the folder around it, or one part
+ * @throws CoppiceError `COPPICE_DATASET_INVALID` when it is not in that layout, too much of it is missing, or an id is there twice;
+ * `COPPICE_ARGUMENT_INVALID` for options that cannot be kept
+ */
+export async function openLibriSpeech(path: string, options: LibriSpeechOptions = {}): Promise<LibriSpeechDataset> {
+  checkOptions(options);
+  const { holdOut = 0, maxBrokenShare = 0.01 } = options;
+  const layout = await findSplits(path);
+  const notes = [...layout.notes];
+  const parts = new Map<string, readonly LibriUtterance[]>();
+  const skipped: SkippedRecording[] = [];
+  for (const name of layout.splits) {
+    const split = await readSplit(layout.folder, name);
+    checkShare(split, join(layout.folder, name), maxBrokenShare);
+    parts.set(name, split.utterances);
+    skipped.push(...split.skipped);
+    notes.push(...notesOf(split, name));
+  }
+  refuseTwins(parts);
+  const aliases = aliasesOf(layout.splits);
+  for (const [alias, name] of aliases) notes.push(`'${alias}' is the part '${name}'.`);
+  if (holdOut > 0) notes.push(holdOutSpeakers(parts, aliases.get('train') ?? 'train', holdOut));
+  const splits = [...layout.splits, ...aliases.keys(), ...(holdOut > 0 ? ['heldOut'] : [])];
+  return {
+    name: 'librispeech', splits, skipped, notes,
+    async utterances(split) {
+      const own = parts.get(aliases.get(split) ?? split);
+      if (own === undefined) throw new CoppiceError('COPPICE_DATASET_INVALID', `'${layout.folder}' has no part '${split}'. It has: ${splits.join(', ')}.`);
+      return own;
+    },
+  };
+}
+
+/** A corpus in LibriSpeech's layout; Panayotov et al. 2015, openslr.org/12. */
+export const librispeech = defineDataset({
+  name: 'librispeech',
+  open: async (folder, options = {}) => openLibriSpeech(folder, readOptions(options)),
+});
+
+/** `train`, `dev` and `test` where no folder is called so and exactly one begins so. */
+function aliasesOf(splits: readonly string[]): Map<string, string> {
+  const pairs = usualSplits.filter((usual) => !splits.includes(usual)).map((usual): [string, string[]] => [usual, splits.filter((name) => name.startsWith(usual))]);
+  return new Map(pairs.filter(([, names]) => names.length === 1).map(([usual, [name]]) => [usual, name]));
+}
+
+function checkShare({ utterances, skipped }: Split, folder: string, maxBrokenShare: number): void {
+  const all = utterances.length + skipped.length;
+  if (utterances.length > 0 && skipped.length <= maxBrokenShare * all) return;
+  const list = skipped.slice(0, 5).map(({ file, reason }) => `\n  ${file}: ${reason}`).join('');
+  const more = skipped.length > 5 ? `\n  and ${skipped.length - 5} more` : '';
+  throw new CoppiceError('COPPICE_DATASET_INVALID', `${skipped.length} of ${all} recordings in '${folder}' lack a transcript or are missing, more than the ${100 * maxBrokenShare} % that may be skipped. ` +
+    `Unpack the archive again, name only the part that is whole, or set maxBrokenShare higher.${list}${more}`);
+}
+
+const mostListed = 10;
+
+function notesOf({ utterances, skipped, withoutPhones }: Split, name: string): string[] {
+  const notes = skipped.slice(0, mostListed).map(({ file, reason }) => `Skipped '${file}': ${reason}${reason.endsWith('?') ? '' : '.'}`);
+  if (skipped.length > mostListed) notes.push(`Skipped ${skipped.length - mostListed} more recordings of '${name}' for such reasons.`);
+  if (withoutPhones.length > 0) notes.push(`${withoutPhones.length} of ${utterances.length} utterances of '${name}' have no phones though a file of phones lies beside them, e.g. '${withoutPhones[0]}'.`);
+  return notes;
+}
+
+/** @throws CoppiceError `COPPICE_DATASET_INVALID` for an id that is there twice, in one part or in two */
+function refuseTwins(parts: ReadonlyMap<string, readonly LibriUtterance[]>): void {
+  const files = new Map<string, string>();
+  for (const { id, file } of [...parts.values()].flat()) {
+    const before = files.get(id);
+    if (before !== undefined) throw new CoppiceError('COPPICE_DATASET_INVALID', `The id '${id}' is there twice: '${before}' and '${file}'. Remove one of them: what is trained on must not be tested on.`);
+    files.set(id, file);
+  }
+}
+
+/** Moves the last speakers of a part into `heldOut`; what a user should know of it. */
+function holdOutSpeakers(parts: Map<string, readonly LibriUtterance[]>, train: string, holdOut: number): string {
+  const whole = parts.get(train);
+  if (whole === undefined) return refuse(`holdOut takes speakers from 'train', and it is not clear which part that is: ${[...parts.keys()].join(', ')}. Name the folder of one part`);
+  if (parts.has('heldOut')) return refuse("there is a part 'heldOut' already");
+  const speakers = [...new Set(whole.map(({ speaker }) => speaker))].sort();
+  if (holdOut >= speakers.length) return refuse(`holdOut is ${holdOut}, and '${train}' has ${speakers.length} speakers, of whom one must remain`);
+  const held = new Set(speakers.slice(-holdOut));
+  const moved = whole.filter(({ speaker }) => held.has(speaker));
+  parts.set(train, whole.filter(({ speaker }) => !held.has(speaker)));
+  parts.set('heldOut', moved);
+  return `Held out of '${train}': ${moved.length} utterances by ${[...held].join(', ')}.`;
+}
