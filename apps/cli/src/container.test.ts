@@ -29,9 +29,9 @@ describe('the composition root', () => {
     expect(() => scorerNamed(createContainer(), 'magic')).toThrow(expect.objectContaining({ code: 'COPPICE_SCORER_UNKNOWN', message: expect.stringContaining('l2') }));
     const container = createContainer();
     addDataset(container, { name: 'tones', open: () => Promise.reject(new Error('not opened')) });
-    expect(datasetsKnown(container)).toEqual(['digits', 'tones']);
-    expect(() => datasetNamed(container, 'librispeech')).toThrow(expect.objectContaining({ code: 'COPPICE_DATASET_UNKNOWN', message: expect.stringContaining('digits, tones') }));
-    expect(datasetsKnown(createContainer())).toEqual(['digits']);
+    expect(datasetsKnown(container)).toEqual(['digits', 'librispeech', 'tones']);
+    expect(() => datasetNamed(container, 'noise')).toThrow(expect.objectContaining({ code: 'COPPICE_DATASET_UNKNOWN', message: expect.stringContaining('digits, librispeech, tones') }));
+    expect(datasetsKnown(createContainer())).toEqual(['digits', 'librispeech']);
   });
 
   it('runs a command on fakes of nothing but the tokens that it asks for', async () => {

@@ -2,6 +2,7 @@ import { onnxModule } from '@coppice/backend-onnx';
 import { CoppiceError } from '@coppice/graph';
 import { tokens, type Backend, type Scorer } from '@coppice/core';
 import { digitsModule } from '@coppice/dataset-digits';
+import { librispeechModule } from '@coppice/dataset-librispeech';
 import { activationModule } from '@coppice/scorer-activation';
 import { gradientModule } from '@coppice/scorer-gradient';
 import { magnitudeModule } from '@coppice/scorer-magnitude';
@@ -10,12 +11,12 @@ import type { DatasetFormat } from '@coppice/speech';
 import { Container, type ContainerModule } from 'inversify';
 
 /** The plugins that come with Coppice. */
-export const builtInModules: readonly ContainerModule[] = [onnxModule, magnitudeModule, activationModule, gradientModule, sensitivityModule, digitsModule];
+export const builtInModules: readonly ContainerModule[] = [onnxModule, magnitudeModule, activationModule, gradientModule, sensitivityModule, digitsModule, librispeechModule];
 
 /** Names under which the built-in plugins bind backends and scorers; a container cannot list its names by itself. */
 export const backendNames = ['onnx', 'onnx:wasm', 'onnx:native'] as const;
 export const scorerNames = ['l1', 'l2', 'geometric-median', 'bn-scale', 'lamp', 'random', 'mean-magnitude', 'variance', 'apoz', 'wanda', 'taylor', 'fisher', 'gradient-norm', 'snip', 'obd', 'measured-loss'] as const;
-export const datasetNames = ['digits'] as const;
+export const datasetNames = ['digits', 'librispeech'] as const;
 
 /** Names of dataset formats that plugins brought, each bound without a name of its own. */
 const addedDatasets = Symbol('names of added datasets');

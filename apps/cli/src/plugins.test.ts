@@ -44,15 +44,15 @@ describe('plugins', () => {
   it('may be kinds of corpora, which are opened under their name', async () => {
     const container = createContainer();
     expect(await loadPlugins(container, files({ 'd.ts': DATASET }), { plugin: ['d.ts'] })).toEqual([]);
-    expect(datasetsKnown(container)).toEqual(['digits', 'tones']);
+    expect(datasetsKnown(container)).toEqual(['digits', 'librispeech', 'tones']);
     expect(await openCorpus(container, { dataset: 'tones:some/folder', options: { loud: 1 } }, '/data')).toMatchObject({ name: '/data/some/folder', splits: ['1'] });
   });
 
   it('may list corpora in a configuration', async () => {
     const container = createContainer();
     await loadPlugins(container, files({ 'c.ts': DATASET.replace('export default', 'const tones =').replace(/;$/, "; export default { datasets: [tones], plugins: ['./p.ts'] };"), 'p.ts': DATASET.replace("'tones'", "'songs'") }), { config: 'c.ts' });
-    expect(datasetsKnown(container)).toEqual(['digits', 'tones', 'songs']);
-    await expect(openCorpus(container, { dataset: 'noise:x' }, '.')).rejects.toThrow(/There is no dataset format 'noise'. Choose one of digits, tones, songs,/);
+    expect(datasetsKnown(container)).toEqual(['digits', 'librispeech', 'tones', 'songs']);
+    await expect(openCorpus(container, { dataset: 'noise:x' }, '.')).rejects.toThrow(/There is no dataset format 'noise'. Choose one of digits, librispeech, tones, songs,/);
   });
 
   it('score units of a model', async () => {

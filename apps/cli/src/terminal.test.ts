@@ -23,6 +23,12 @@ describe('a terminal', () => {
     expect(out.text()).toBe('result\n');
   });
 
+  it('keeps progress in one row, because only one is cleared', () => {
+    const err = streams(true);
+    createTerminal(err.stream, { ...err.stream, columns: 12 }, {}).progress('round 1 of 2: [###.......]');
+    expect(err.text()).toBe('round 1 o …');
+  });
+
   it('keeps progress out of logs', () => {
     const err = streams(false);
     createTerminal(err.stream, err.stream, {}).progress('working');

@@ -4,6 +4,8 @@ export interface FlacFrame {
   readonly bytes: Uint8Array;
   /** Samples of each channel. */
   readonly blockSize: number;
+  /** Of the frame, or of its first sample where the size of blocks varies. */
+  readonly number: number;
 }
 
 /** Why a stream cannot be split, as the end of a sentence. */
@@ -34,16 +36,19 @@ export function* splitFrames(bytes: Uint8Array, begin: number, channels: number)
     let crc = 0;
     let next: Header | undefined;
     let end = start;
+    let stranger = false;
     for (; end < bytes.length; end++) {
       // The checksum of a frame and the checksum at its end is 0 (it is no inverted one).
       if (crc === 0 && end > start && bytes[end] === 0xff) {
         next = readHeader(bytes, end);
-        if (next !== undefined && next.number === header.next) break;
+        if (next?.number === header.next) break;
+        stranger ||= next !== undefined;
       }
       crc = ((crc << 8) & 0xffff) ^ crc16[(crc >> 8) ^ bytes[end]];
     }
     if (end === bytes.length && crc !== 0) return yield { fault: 'is broken or cut off: the checksum of a frame is wrong' };
-    yield { bytes: bytes.subarray(start, end), blockSize: header.blockSize };
+    if (end === bytes.length && stranger) return yield { fault: 'is broken: a frame is missing or out of order' };
+    yield { bytes: bytes.subarray(start, end), blockSize: header.blockSize, number: header.number };
     start = end;
     header = next;
   }

@@ -22,17 +22,18 @@ const mostFrameBytes = 65_535 * 8;
 const fastestHz = 384_000;
 
 /**
- * Decodes a mono FLAC file (RFC 9639) of 4 to 24 bits without loss: a sample of b bits is divided by 2^(b − 1). The bytes may come from
+ * Decodes a mono FLAC file (RFC 9639) of 8, 16 or 24 bits without loss: a sample of b bits is divided by 2^(b − 1). The bytes may come from
  * anyone; what is held in memory is bounded by the sound that is really there. Runs in browsers too.
  * @param where how messages call the file
- * @throws CoppiceError `COPPICE_AUDIO_INVALID` for an empty, broken or cut-off file, for one with several channels, and for another format
+ * @throws CoppiceError `COPPICE_AUDIO_INVALID` for an empty, broken or cut-off file, for one with several channels, and for
+ * another format
  */
 export async function decodeFlac(bytes: Uint8Array, where: string, { createMd5 }: FlacOptions = {}): Promise<Audio> {
   const info = readStreamInfo(bytes, where);
   const frames = readFrames(bytes, info, where);
   const md5 = info.md5 === undefined ? undefined : createMd5?.();
   const samples = new Float32Array(frames.reduce((sum, { blockSize }) => sum + blockSize, 0));
-  const decoder = await decoderFor(info);
+  const decoder = await decoderFor(info, frames[0].number);
   let at = 0;
   for (const { bytes: frame, blockSize } of frames) {
     // What a broken file leaves in a decoder goes with it: only on success is it used again.
@@ -76,11 +77,12 @@ async function decodeFrame(decoder: FLACDecoder, frame: Uint8Array, where: strin
 /** A decoder that has nothing to do. Making one takes longer than decoding an utterance. */
 let idle: { readonly decoder: FLACDecoder; readonly key: string } | undefined;
 
-/** All that a decoder keeps from one file to the next. */
+/** What a decoder keeps from one file to the next, besides the number of the last frame. */
 const keyOf = ({ sampleRateHz, bits }: StreamInfo): string => `${sampleRateHz} ${bits}`;
 
-async function decoderFor(info: StreamInfo): Promise<FLACDecoder> {
-  if (idle?.key === keyOf(info)) {
+async function decoderFor(info: StreamInfo, firstFrame: number): Promise<FLACDecoder> {
+  // Numbers that go on from the last file would be taken for frames that are missing between.
+  if (idle?.key === keyOf(info) && firstFrame === 0) {
     const { decoder } = idle;
     idle = undefined;
     return decoder;
@@ -90,6 +92,9 @@ async function decoderFor(info: StreamInfo): Promise<FLACDecoder> {
   await decoder.decodeFrames([info.head]);
   return decoder;
 }
+
+/** Of other numbers of bits the decoder makes infinities; of 32, float32 does not keep all. */
+const exactBits: ReadonlySet<number> = new Set([8, 16, 24]);
 
 interface StreamInfo {
   readonly sampleRateHz: number;
@@ -123,7 +128,7 @@ function readStreamInfo(bytes: Uint8Array, where: string): StreamInfo {
   const [sampleRateHz, channels, bits] = [packed >>> 12, ((packed >> 9) & 7) + 1, ((packed >> 4) & 31) + 1];
   if (sampleRateHz < 1 || sampleRateHz > fastestHz) throw invalid(where, `is a broken FLAC file: it states ${sampleRateHz} samples a second`);
   if (channels > 1) throw invalid(where, `has ${channels} channels and must have one; mix it down, e.g. with sox in.flac -c 1 out.flac`);
-  if (bits < 4 || bits > 24) throw invalid(where, `has ${bits} bits a sample and must have 4 to 24`);
+  if (!exactBits.has(bits)) throw invalid(where, `has ${bits} bits a sample and must have 8, 16 or 24; convert it, e.g. with sox in.flac -b 16 out.flac`);
   const md5 = Array.from(bytes.subarray(26, 42), (byte) => byte.toString(16).padStart(2, '0')).join('');
   const head = bytes.slice(0, 42);
   // The last metadata; number of samples and MD5 are 0.

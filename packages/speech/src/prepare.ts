@@ -16,6 +16,7 @@ export interface Example {
   readonly frames: number;
   /** Numbers of tokens, [label]. Empty in an evaluation for a transcript that the alphabet cannot write. */
   readonly labels: Int32Array;
+  /** What is compared with what the model heard; of phones, those of its alphabet. */
   readonly transcript: string;
   readonly speaker?: string;
 }
@@ -72,7 +73,9 @@ export async function prepareUtterances(utterances: readonly Utterance[], { desc
       if (purpose === 'training' && needed > given) {
         throw new CoppiceError('COPPICE_TRANSCRIPT_INVALID', `Its ${labels.length} labels need ${needed} frames of the output, and it has ${given}: the recording is too short for what is said, or the transcript is another's.`);
       }
-      examples.push({ id, features: data, frames, labels, transcript, speaker });
+      // In the alphabet's own names: what is heard is compared with it, and has neither stress nor position in the word.
+      const said = description.tokenizer === 'phones' && labels.length > 0 ? tokenizer.decode(labels) : transcript;
+      examples.push({ id, features: data, frames, labels, transcript: said, speaker });
       if (audio !== recorded) resampled++;
     } catch (error) {
       if (!(error instanceof CoppiceError) || !skippable.has(error.code)) throw error;

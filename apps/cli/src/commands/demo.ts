@@ -1,6 +1,6 @@
 import { CoppiceError } from '@coppice/graph';
 import type { Command } from 'commander';
-import { existsSync, mkdirSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { join, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { shares, wholeNumber } from '../arguments.ts';
@@ -24,11 +24,11 @@ const EXAMPLES = fileURLToPath(new URL('../../../../examples/', import.meta.url)
 /** `coppice demo`: the whole chain once, on the recogniser and the synthetic speech that come with the repository; no download. */
 export function defineDemo(program: Command, context: Context): void {
   program.command('demo').description('prune the trained recogniser that comes along to a fifth of its compute, round by round, and evaluate it')
-    .option('--folder <folder>', 'a new folder for the files (default: ./runs/demo, or the next free number)')
+    .option('--folder <folder>', 'where the files go; a demo that was stopped goes on there (default: ./runs/demo, or the next free number)')
     .option('--backend <name>', 'auto (native where it is installed), onnx (WebAssembly), onnx:native', 'auto')
     .option('--threads <n>', 'threads of the backend (default: all cores, up to 4)', wholeNumber(1))
     .option('--macs <shares>', 'shares of the multiply–accumulates to keep, round by round', shares, [0.6, 0.35, 0.19])
-    .option('--steps <n>', 'fine-tuning steps after the last round; half as many after the others', wholeNumber(1), 300)
+    .option('--steps <n>', 'fine-tuning steps after the last round; half as many after the others', wholeNumber(1), 400)
     .option('--json', 'one JSON document on stdout')
     .addHelpText('after', '\nExample:\n  coppice demo')
     .action((options: DemoOptions) => demoCommand(options, context));
@@ -39,26 +39,32 @@ async function demoCommand({ folder: wanted, backend, threads, macs, steps, json
   const start = performance.now();
   const model = join(EXAMPLES, 'demo', 'digits.onnx');
   if (!existsSync(model)) throw new CoppiceError('COPPICE_FILE_NOT_FOUND', `The demo needs ${model}, which comes with the repository. Clone it, and run the demo there.`);
-  const folder = newFolder(context.folder, wanted);
   if (!json) {
     terminal.print('A CNN+RNN recogniser of spoken digits (two convolutions, two bidirectional GRUs, CTC), trained with Coppice on synthetic speech:');
     terminal.print('espeak-ng and flite said it, so it is easier than people. Voices of the test part were heard by nobody before.\n');
   }
-  const run = await pruneWithSpeech(model, {
-    out: join(folder, 'slim.onnx'), dataset: `digits:${join(EXAMPLES, 'digits')}`, datasetOption: { strings: 'true', uses: '3' }, backend: backend ?? 'auto', threads,
-    macs, scorer: 'taylor', steps, roundSteps: Math.max(1, Math.round(steps / 2)), peak: 1e-3, batchSize: 16, evaluateEvery: 100, run: folder, seed: 0,
-  }, context);
+  const { folder, run } = await inFreeFolder(context.folder, wanted, (free) => pruneWithSpeech(model, {
+    out: join(free, 'slim.onnx'), dataset: `digits:${join(EXAMPLES, 'digits')}`, datasetOption: { strings: 'true', uses: '3' }, backend: backend ?? 'auto', threads,
+    macs, scorer: 'taylor', steps, roundSteps: Math.max(1, Math.round(steps / 2)), run: free, seed: 0,
+  }, context));
   const seconds = (performance.now() - start) / 1000;
   if (json) terminal.print(JSON.stringify({ run: near(folder), slim: join(near(folder), 'slim.onnx'), seconds, ...run.report }, undefined, 2));
   else printDemo(run, { folder: near(folder), seconds }, context);
 }
 
-/** A folder that does not exist yet, made. */
-function newFolder(base: string, wanted: string | undefined): string {
-  let folder = resolve(base, wanted ?? join('runs', 'demo'));
-  if (wanted === undefined) for (let k = 2; existsSync(folder); k++) folder = resolve(base, join('runs', `demo-${k}`));
-  mkdirSync(folder, { recursive: true });
-  return folder;
+/** Runs in the folder that was asked for; else in the first of `runs/demo`, `runs/demo-2`, … in which no other demo was, so that one that was stopped goes on. */
+async function inFreeFolder(base: string, wanted: string | undefined, work: (folder: string) => Promise<FinishedRun>): Promise<{ folder: string; run: FinishedRun }> {
+  for (let k = 1; ; k++) {
+    const folder = resolve(base, wanted ?? join('runs', k === 1 ? 'demo' : `demo-${k}`));
+    if (wanted === undefined && existsSync(join(folder, 'slim.onnx'))) continue;
+    const made = mkdirSync(folder, { recursive: true });
+    try {
+      return { folder, run: await work(folder) };
+    } catch (error) {
+      if (made !== undefined && readdirSync(folder).length === 0) rmSync(made, { recursive: true });
+      if (wanted !== undefined || !(error instanceof CoppiceError) || error.code !== 'COPPICE_RUN_INVALID') throw error;
+    }
+  }
 }
 
 /** A path as a person would type it. */

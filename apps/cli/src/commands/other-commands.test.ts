@@ -1,5 +1,4 @@
 import { readModel } from '@coppice/graph/node';
-import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { folderWithModel, newFolder, removeFolders, run } from '../testing/command-line.ts';
@@ -25,20 +24,6 @@ describe('coppice bench', () => {
     expect(backend).toMatchObject({ name: 'onnx:wasm', threads: 1 });
     expect(models).toMatchObject([{ path: model, speed: 1, runs: 7, inputs: { features: [1, 40, 8] } }, { path: path('slim.onnx'), runs: 7, inputs: { features: [1, 40, 8] } }]);
     for (const { p10Ms, medianMs, p90Ms } of models) expect(p10Ms <= medianMs && medianMs <= p90Ms).toBe(true);
-  });
-});
-
-describe('coppice demo', () => {
-  it('does everything once and leaves the files in a new folder', async () => {
-    const folder = newFolder();
-    const { code, out, err } = await run(['demo'], { folder });
-    expect({ code, err }).toEqual({ code: 0, err: '' });
-    expect(out).toMatch(/MACs .* 50\.0 %/);
-    expect(out).toContain(`The files are in ${join(folder, 'runs/demo')};`);
-    expect(readdirSync(join(folder, 'runs/demo')).toSorted()).toEqual(['model.onnx', 'plan.json', 'slim.onnx']);
-    const again = await run(['demo', '--json'], { folder });
-    expect(JSON.parse(again.out)).toMatchObject({ folder: join(folder, 'runs/demo-2'), verify: { verdict: { equal: true } } });
-    expect(existsSync(join(folder, 'runs/demo-2/slim.onnx'))).toBe(true);
   });
 });
 

@@ -186,8 +186,8 @@ describe('progress', () => {
     expect(lines.every((line) => line.length < 60 && !line.includes('\n'))).toBe(true);
     expect(lines.filter((line) => /^round 1 of 2: \[#*\.*\] step \d+ of 10/.test(line))).toHaveLength(10);
     expect(lines.filter((line) => /^round 2 of 2: \[#*\.*\] step \d+ of 30/.test(line))).toHaveLength(30);
-    const scoring = lines.findIndex((line) => /^round 1 of 2: scoring with taylor/.test(line));
-    const proving = lines.findIndex((line) => /^round 1 of 2: proving the cut/.test(line));
+    const scoring = lines.findIndex((line) => line.startsWith('round 1 of 2: scoring with taylor'));
+    const proving = lines.findIndex((line) => line.startsWith('round 1 of 2: proving the cut'));
     expect(scoring).toBeGreaterThanOrEqual(0);
     expect(proving).toBeGreaterThan(scoring);
   });

@@ -47,7 +47,7 @@ export interface SettledRecipe extends Required<Omit<Recipe, 'tune' | 'splits'>>
 
 /** How fine-tuning is done unless a recipe says otherwise. */
 export const defaultTuning: TuneSettings = {
-  steps: 600, peak: 1e-3, batchSize: 16, weightDecay: 0.01, clipNorm: 5, distillation: 0.5, augment: 'none', evaluateEvery: 100, patience: 0,
+  steps: 600, peak: 5e-4, batchSize: 16, weightDecay: 0.01, clipNorm: 5, distillation: 0.5, augment: 'small', evaluateEvery: 100, patience: 0,
 };
 
 /**
@@ -86,8 +86,8 @@ type Invalid = (what: string) => CoppiceError;
 
 const invalidIn = (where: string): Invalid => (what) => new CoppiceError('COPPICE_CONFIG_INVALID', `${where} cannot be used: ${what}.`);
 
-/** The entries of each part of a recipe. */
-const ENTRIES = {
+/** The entries of a recipe and of its parts. */
+export const recipeEntries = {
   recipe: Object.keys({
     dataset: 0, datasetOptions: 0, splits: 0, redraw: 0, macs: 0, scorer: 0, plan: 0, units: 0, calibrationBatches: 0, reconstruct: 0, recalibrate: 0, tune: 0, roundSteps: 0, decoder: 0, seed: 0,
   } satisfies Record<keyof Recipe, 0>),
@@ -104,12 +104,12 @@ const ENTRIES = {
 export function checkEntries(recipe: Partial<Recipe>, where: string): void {
   const invalid = invalidIn(where);
   if (!isRecord(recipe)) throw invalid('it is not an object. Write `export default defineRecipe({ … })`');
-  refuseUnknown(recipe, ENTRIES.recipe, 'it has', invalid);
+  refuseUnknown(recipe, recipeEntries.recipe, 'it has', invalid);
   for (const name of ['splits', 'plan', 'units', 'tune', 'datasetOptions'] as const) {
     const part: unknown = recipe[name];
     if (part === undefined || (name === 'tune' && part === false)) continue;
     if (!isRecord(part)) throw invalid(`'${name}' must be an object${name === 'tune' ? ', or false for no fine-tuning' : ''}`);
-    if (name !== 'datasetOptions') refuseUnknown(part, ENTRIES[name], `'${name}' has`, invalid);
+    if (name !== 'datasetOptions') refuseUnknown(part, recipeEntries[name], `'${name}' has`, invalid);
   }
 }
 

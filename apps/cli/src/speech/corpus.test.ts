@@ -21,7 +21,7 @@ describe('openCorpus', () => {
     ['no folder', 'digits:', 'COPPICE_DATASET_UNKNOWN', /does not name a corpus/],
     ['nothing', '', 'COPPICE_DATASET_UNKNOWN', /does not name a corpus/],
     ['an empty format', ':folder', 'COPPICE_DATASET_UNKNOWN', /does not name a corpus/],
-    ['a format that there is not', 'librispeech:/data', 'COPPICE_DATASET_UNKNOWN', /'librispeech'.*digits.*--plugin/],
+    ['a format that there is not', 'noise:/data', 'COPPICE_DATASET_UNKNOWN', /'noise'.*digits, librispeech.*--plugin/],
     ['a folder that there is not', 'digits:/none', 'COPPICE_DATASET_INVALID', /There is no '\/none'/],
   ])('refuses %s', async (_, dataset, code, words) => {
     await expect(open(dataset)).rejects.toThrow(refused(code, words));

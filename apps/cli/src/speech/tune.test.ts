@@ -56,7 +56,7 @@ describe('tuneRecogniser', () => {
     const controller = new AbortController();
     // A timer fires only if the event loop turns between steps.
     let saved: TrainingState | undefined;
-    const tuned = await tune({ settings: { steps: 100_000, evaluateEvery: 100_000 }, heldOut: [], signal: controller.signal, save: (state) => void (saved = state), onProgress: ({ step }) => { if (step === 2) setTimeout(() => controller.abort(), 1); } });
+    const tuned = await tune({ settings: { steps: 3000, evaluateEvery: 3000 }, heldOut: [], signal: controller.signal, save: (state) => void (saved = state), onProgress: ({ step }) => { if (step === 2) setTimeout(() => controller.abort(), 1); } });
     expect(tuned.stopped).toBe('signal');
     expect(tuned.steps).toBeGreaterThanOrEqual(2);
     expect(tuned.steps).toBeLessThan(1000);

@@ -1,6 +1,6 @@
 /** What a hand-written FLAC file states and holds. */
 export interface FlacFile {
-  readonly bits?: 8 | 12 | 16 | 20 | 24;
+  readonly bits?: 8 | 12 | 16 | 24;
   readonly channels?: number;
   readonly sampleRateHz?: number;
   readonly blockSize?: number;
@@ -32,7 +32,7 @@ export function writeFlac(samples: readonly number[], { bits = 16, channels = 1,
   return Uint8Array.from(bytes);
 }
 
-const bitCodes = { 8: 1, 12: 2, 16: 4, 20: 5, 24: 6 } as const;
+const bitCodes = { 8: 1, 12: 2, 16: 4, 24: 6 } as const;
 
 const letters = (text: string): number[] => [...text].map((letter) => letter.charCodeAt(0));
 
