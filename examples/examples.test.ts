@@ -33,7 +33,16 @@ describe('the examples', () => {
     expect(report).toMatchObject({ request: { scorer: 'peak' }, verdict: { equal: true } });
   });
 
-  it.each(['custom-criterion.ts', 'prune-from-code.ts'])('%s has at most 15 lines of code', (name) => {
+  it('recipe.ts is a recipe that prune takes, with a corpus and steps of its own', () => {
+    const corpus = join(here, 'digits');
+    const report = JSON.parse(run(cli, 'prune', join(here, 'demo/digits.onnx'), '--recipe', join(here, 'recipe.ts'), '--dataset', `digits:${corpus}`, '--dataset-option', 'uses=1', '--macs', '0.6,0.35', '--no-tune', '--calibration-batches', '2', '--out', 'recipe.onnx', '--json'));
+    expect(report.rounds.map(({ asked }: { asked: number }) => asked)).toEqual([0.6, 0.35]);
+    expect(report.rounds[1].widths.every(({ before, after }: { before: number; after: number }) => after === before || after % 4 === 0)).toBe(true);
+    const { recipe } = JSON.parse(readFileSync(join(report.run, 'recipe.json'), 'utf8'));
+    expect(recipe).toMatchObject({ plan: { roundTo: 4 }, tune: false, roundSteps: 300 });
+  });
+
+  it.each(['custom-criterion.ts', 'prune-from-code.ts', 'recipe.ts'])('%s has at most 15 lines of code', (name) => {
     const lines = readFileSync(join(here, name), 'utf8').split('\n').filter((line) => line.trim() !== '');
     expect(lines.length).toBeLessThanOrEqual(15);
   });

@@ -5,20 +5,22 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { writeRecogniser } from '../speech/recogniser.ts';
 import { newFolder, removeFolders } from '../testing/command-line.ts';
-import { onTones, toneDigits, trainedModel, trainOnTones } from '../testing/tone-digits.ts';
+import { smallRecogniser } from '../testing/speech.ts';
+import { onTones, toneDigits, trainOnTones } from '../testing/tone-digits.ts';
 
 afterAll(removeFolders);
 
 const main = join(import.meta.dirname, '../main.ts');
 const random = createRandom('kills');
 let corpus: string;
-let trained: string;
+let model: string;
 
 beforeAll(async () => {
   corpus = toneDigits();
-  trained = newFolder();
-  await trainedModel(corpus, trained);
+  model = join(newFolder(), 'model.onnx');
+  await writeRecogniser(smallRecogniser(), model, false);
 });
 
 /** What a process of its own did until it ended, by itself or by a signal. */
@@ -52,7 +54,7 @@ async function killed(words: readonly string[], folder: string, times: number, w
 const filesIn = (folder: string): string[] => readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((name) => !name.endsWith('.tmp')).toSorted();
 
 describe('a training', () => {
-  const words = (): string[] => [...trainOnTones(corpus), '--steps', '60', '--augment', 'small', '--evaluate-every', '30', '--run', 'run', '--out', 'out.onnx'];
+  const words = (): string[] => [...trainOnTones(corpus), '--mels', '8', '--channels', '4,4', '--hidden', '6', '--steps', '60', '--augment', 'small', '--evaluate-every', '30', '--run', 'run', '--out', 'out.onnx'];
   let undisturbed: string;
 
   beforeAll(async () => {
@@ -91,7 +93,7 @@ describe('a training', () => {
 });
 
 describe('a pruning with speech', () => {
-  const words = (): string[] => ['prune', join(trained, 'model.onnx'), ...onTones(corpus), '--macs', '0.6,0.4', '--steps', '40', '--round-steps', '20', '--batch-size', '16', '--peak', '0.005', '--calibration-batches', '2', '--evaluate-every', '20', '--run', 'run', '--out', 'out.onnx'];
+  const words = (): string[] => ['prune', model, ...onTones(corpus), '--macs', '0.6,0.4', '--steps', '40', '--round-steps', '20', '--batch-size', '16', '--peak', '0.005', '--calibration-batches', '2', '--evaluate-every', '20', '--run', 'run', '--out', 'out.onnx'];
 
   it('that is killed and started again ends with the same bytes and the same report, but for the time it took', async () => {
     const [undisturbed, folder] = [newFolder(), newFolder()];
