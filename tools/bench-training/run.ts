@@ -45,7 +45,8 @@ for (const { end } of runners) await end();
 
 async function onRuntime(backend: Backend) {
   const { mels, channels, hidden, layers, tokens } = size;
-  const trace = await traceModel(buildReferenceModel({ mels, channels, hidden, layers, tokens }), backend);
+  // Tracing in WebAssembly would settle its number of threads.
+  const trace = await traceModel(buildReferenceModel({ mels, channels, hidden, layers, tokens }), nativeBackend());
   const made = trainingStep(trace, { loss: ctcLossGraph({ output: 'log_probs' }), parameters: trainableParameters(trace), optimizer: adam() });
   const executable = await backend.compile(made.model, { optimise: 'all', threads });
   const batch = randomBatch();
