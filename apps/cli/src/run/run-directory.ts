@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { writeText } from '../plan-document.ts';
+import { removeLeftovers } from './leftovers.ts';
 
 /**
  * Where a run keeps what it has done: one file for each finished stage, and checkpoints of the one at work. Each file appears complete
@@ -23,6 +24,7 @@ export class RunDirectory {
     const text = `${JSON.stringify(recipe, undefined, 2)}\n`;
     if (!existsSync(file)) writeText(file, text, false);
     else if (readFileSync(file, 'utf8') !== text) throw new CoppiceError('COPPICE_RUN_INVALID', `${path} has a run of another recipe (its recipe.json differs). Choose another folder with --run, or delete this one.`);
+    removeLeftovers(path);
   }
 
   /** The path of a file of this run; folders before it are made. */
