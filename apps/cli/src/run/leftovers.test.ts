@@ -13,6 +13,6 @@ it('removes what a killed process left unfinished, and nothing else', () => {
   mkdirSync(join(folder, 'stages'));
   const kept = [`.model.onnx.${process.pid}.abc12.tmp`, 'notes.4711.abc.tmp', '.hidden', join('stages', 'a.json')];
   for (const name of [...kept, `.model.onnx.${gone}.abc12.tmp`, join('stages', `.a.json.${gone}.x9.tmp`)]) writeFileSync(join(folder, name), '');
-  new RunDirectory(folder, {});
+  expect(new RunDirectory(folder, {}).path).toBe(folder);
   expect(readdirSync(folder, { recursive: true, encoding: 'utf8' }).toSorted()).toEqual([...kept, 'recipe.json', 'stages'].toSorted());
 });
