@@ -23,6 +23,11 @@ describe('the coppice program', () => {
     expect(stderr).toMatch(/^error COPPICE_FILE_NOT_FOUND: .*\n$/);
   });
 
+  it('says nothing more when nobody reads any more', () => {
+    const { stdout, stderr } = spawnSync('sh', ['-c', `"${process.execPath}" "${main}" prune --help | head -1`], { encoding: 'utf8' });
+    expect({ stdout, stderr }).toEqual({ stdout: 'Usage: coppice prune [options] <model>\n', stderr: '' });
+  });
+
   it('has help with an example for every command', async () => {
     const help = (await run(['--help'])).out;
     const commands = [...help.matchAll(/^ {2}([\w-]+) .*\[options\]/gm)].map(([, name]) => name);
