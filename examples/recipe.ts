@@ -8,5 +8,5 @@ export default defineRecipe({
   scorer: 'taylor',
   plan: { roundTo: 4 },
   roundSteps: 300,
-  tune: { steps: 900, peak: 5e-4, distillation: 0.5, augment: 'small' },
+  tune: { steps: 900, peak: 5e-4, distillation: 0.2, augment: 'small' },
 });

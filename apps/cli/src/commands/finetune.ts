@@ -6,11 +6,12 @@ import type { Context } from '../context.ts';
 import { identifyFiles } from '../model-hash.ts';
 import { checkOutputs } from '../output-files.ts';
 import { loadPlugins } from '../plugins.ts';
+import { defaultTuning } from '../recipe/recipe.ts';
 import { openCorpus } from '../speech/corpus.ts';
 import { evaluationReport, printEvaluation } from '../speech/evaluation-text.ts';
 import { assertDescribes } from '../speech/model-fit.ts';
 import { descriptionPath, readRecogniser, writeRecogniser } from '../speech/recogniser.ts';
-import { addSpeechOptions, addTuneOptions, openRun, speechBackend, tuneSettings, type SpeechOptions, type TuneOptions } from '../speech/speech-options.ts';
+import { addSpeechOptions, addTuneOptions, openRun, speechBackend, taughtShare, tuneSettings, type SpeechOptions, type TuneOptions } from '../speech/speech-options.ts';
 import { fitRecogniser } from '../speech/train-recogniser.ts';
 
 interface FinetuneOptions extends SpeechOptions, TuneOptions {
@@ -33,7 +34,7 @@ export function defineFinetune(program: Command, context: Context): void {
     .requiredOption('--out <file>', 'where the new model goes; its description goes beside it')
     .option('--teacher <file>', 'learn from the outputs of this model too, e.g. the unpruned one')
     .option('--description <file>', 'of the features and the alphabet (default: model.speech.json)');
-  addTuneOptions(addSpeechOptions(command))
+  addTuneOptions(addSpeechOptions(command), defaultTuning, taughtShare)
     .option('--train <split>', 'part to learn from', 'train')
     .option('--dev <split>', 'part that chooses the weights', 'dev')
     .option('--test <split>', 'part that is evaluated at the end', 'test')
@@ -56,7 +57,7 @@ async function finetuneCommand(path: string, { out, run: folder, teacher, descri
   if (taught) assertDescribes(recogniser.description, taught, teacher!, `The description of ${path}`);
   const dataset = await openCorpus(context.container, { dataset: options.dataset, options: options.datasetOption }, context.folder);
   for (const note of dataset.notes ?? []) terminal.log(note);
-  const settings = tuneSettings({ ...options, ...(!teacher && { distillation: 0 }) });
+  const settings = tuneSettings({ ...options, distillation: teacher ? (options.distillation ?? taughtShare) : 0 });
   const splits = { train, dev, test };
   const run = openRun(context, 'finetune', folder, {
     command: 'finetune', model: identifyFiles([path]).sha256, teacher: teacher && identifyFiles([teacher]).sha256, description: recogniser.description, dataset: options.dataset, datasetOption: options.datasetOption, settings, seed, splits, backend: backend.name, threads,

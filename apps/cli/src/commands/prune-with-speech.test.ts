@@ -100,7 +100,7 @@ describe('a recipe', () => {
     const { code, out } = await run(prune('--recipe', at('recipe.json'), '--scorer', 'l2', '--round-to', '2', '--peak', '0.002', '--norm', 'freeze', '--backend', 'onnx', '--threads', '1', '--run', at('from-json'), '--out', at('from-json.onnx'), '--json'), { folder });
     expect(code).toBe(0);
     const { recipe } = json(at('from-json/recipe.json'));
-    expect(recipe).toMatchObject({ scorer: 'l2', plan: { skip: ['conv1'], minWidth: 2, roundTo: 2 }, units: { norm: 'freeze' }, tune: { steps: 3, batchSize: 4, peak: 0.002, distillation: 0.5 }, roundSteps: 3, splits: { train: 'train', dev: 'dev', test: 'dev' } });
+    expect(recipe).toMatchObject({ scorer: 'l2', plan: { skip: ['conv1'], minWidth: 2, roundTo: 2 }, units: { norm: 'freeze' }, tune: { steps: 3, batchSize: 4, peak: 0.002, distillation: 0 }, roundSteps: 3, splits: { train: 'train', dev: 'dev', test: 'dev' } });
     const report = JSON.parse(out) as RunReport;
     expect(report.original.test.errors.utterances).toHaveLength(30);
     expect(report.rounds[0].widths.find(({ group }) => group === 'conv1')).toMatchObject({ before: 8, after: 8 });

@@ -36,7 +36,7 @@ const trainingDefaults: TuneSettings = { ...defaultTuning, steps: 3000, peak: 2e
 export function defineTrain(program: Command, context: Context): void {
   const command = program.command('train').description('train the reference CNN+RNN recogniser on a corpus, with CTC')
     .requiredOption('--out <file>', 'where the trained model goes; its description goes beside it');
-  addTuneOptions(addSpeechOptions(command), trainingDefaults)
+  addTuneOptions(addSpeechOptions(command), trainingDefaults, 'never')
     .addOption(new Option('--tokens <kind>', 'what the model writes').choices(['words', 'characters', 'phones']).default('characters'))
     .option('--mels <n>', 'mel bands of a feature frame (default: 40)', wholeNumber(1))
     .option('--channels <n,n>', 'channels of each convolution (default: 32,32)', wholeNumbers)

@@ -47,7 +47,7 @@ export interface SettledRecipe extends Required<Omit<Recipe, 'tune' | 'splits'>>
 
 /** How fine-tuning is done unless a recipe says otherwise. */
 export const defaultTuning: TuneSettings = {
-  steps: 600, peak: 5e-4, batchSize: 16, weightDecay: 0.01, clipNorm: 5, distillation: 0.5, augment: 'small', evaluateEvery: 100, patience: 0,
+  steps: 600, peak: 5e-4, batchSize: 16, weightDecay: 0.01, clipNorm: 5, distillation: 0, augment: 'small', evaluateEvery: 100, patience: 0,
 };
 
 /**

@@ -33,9 +33,12 @@ export const addCorpusOptions = (command: Command): Command => command
 /** How a model is to be tuned, as flags. */
 export type TuneOptions = Partial<TuneSettings>;
 
-/** @param defaults where there is no distillation in them, there is no teacher either, and no flag for it */
-export const addTuneOptions = (command: Command, defaults: TuneSettings = defaultTuning): Command => {
-  if (defaults.distillation > 0) command.option('--distillation <share>', `share of the loss that is distance from the teacher, 0 to 1 (default: ${defaults.distillation})`, shareOrNone);
+/** The share of the loss where a teacher was named and nothing else was said. */
+export const taughtShare = 0.5;
+
+/** @param taught what `--distillation` is where it is not given; `never` where there can be no teacher, and so no such flag */
+export const addTuneOptions = (command: Command, defaults: TuneSettings = defaultTuning, taught: number | 'never' = defaults.distillation): Command => {
+  if (taught !== 'never') command.option('--distillation <share>', `share of the loss that is distance from the teacher, 0 to 1 (default: ${taught})`, shareOrNone);
   return command
     .option('--steps <n>', `training steps (default: ${defaults.steps})`, wholeNumber(1))
     .option('--peak <rate>', `highest learning rate (default: ${defaults.peak})`, positive)
