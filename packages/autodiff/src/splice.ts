@@ -1,5 +1,5 @@
 import type { Loss } from '@coppice/core';
-import { graphOf, valueNames, withFields, type NodeProto, type TensorProto, type ValueInfoProto } from '@coppice/graph';
+import { graphOf, renamedGraph, valueNames, type NodeProto, type TensorProto, type ValueInfoProto } from '@coppice/graph';
 
 /** The graph of a loss as a part of a larger one. */
 export interface Spliced {
@@ -16,14 +16,7 @@ export function spliceLoss(loss: Loss, fresh: (name: string) => string): Spliced
   const kept = new Set([...loss.reads, ...loss.labels]);
   const named = new Map<string, string>();
   for (const name of valueNames(graph)) named.set(name, kept.has(name) ? name : fresh(name === 'loss' ? name : `loss/${name}`));
-  const rename = (name: string) => named.get(name) ?? name;
-  const renamed = (inner: typeof graph): typeof graph => withFields(inner, {
-    node: inner.node.map((node) => withFields(node, { input: node.input.map(rename), output: node.output.map(rename), attribute: node.attribute.map((a) => (a.g ? withFields(a, { g: renamed(a.g) }) : a)) })),
-    initializer: inner.initializer.map((tensor) => withFields(tensor, { name: rename(tensor.name) })),
-    input: inner.input.map((info) => withFields(info, { name: rename(info.name) })),
-    output: inner.output.map((info) => withFields(info, { name: rename(info.name) })),
-  });
-  const { node, initializer, input } = renamed(graph);
+  const { node, initializer, input } = renamedGraph(graph, (name) => named.get(name) ?? name);
   return { nodes: node, initializers: initializer, inputs: input.filter(({ name }) => loss.labels.includes(name)), named };
 }
 

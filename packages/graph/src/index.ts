@@ -17,6 +17,7 @@ export * from './normalise.ts';
 export * from './operator-schema.ts';
 export * from './operators.ts';
 export * from './read.ts';
+export * from './rename.ts';
 export * from './tensor.ts';
 export * from './tensors.ts';
 export * from './typed-attributes.ts';

@@ -1,5 +1,5 @@
 import { gradientName, type Loss } from '@coppice/core';
-import { CoppiceError, graphOf, makeInitializer, makeNode, makeValueInfo, withFields, type GraphProto, type NodeProto, type ValueInfoProto } from '@coppice/graph';
+import { CoppiceError, graphOf, makeInitializer, makeNode, makeValueInfo, renamedGraph, type ValueInfoProto } from '@coppice/graph';
 import { asLoss } from './loss-graph.ts';
 
 /** A loss and how much it counts. */
@@ -26,7 +26,7 @@ export function combineLosses(parts: readonly WeightedLoss[]): Loss {
   const scaled = parts.map(({ loss, weight }, k) => {
     const prefix = `${k + 1}.${loss.name}`;
     const shared = new Set([...loss.reads, ...loss.labels]);
-    const graph = renamed(graphOf(loss.graph), (name) => (name === '' || shared.has(name) ? name : `${prefix}/${name}`));
+    const graph = renamedGraph(graphOf(loss.graph), (name) => (name === '' || shared.has(name) ? name : `${prefix}/${name}`));
     const value = `loss/${prefix}`;
     const products = ['loss', ...loss.reads.map(gradientName)].map((name) => ({ name, product: `${prefix}/weighted/${name}` }));
     const lacking = products.find(({ name }) => graph.output.every((output) => output.name !== `${prefix}/${name}`));
@@ -69,20 +69,3 @@ function inputsOf(parts: readonly WeightedLoss[], kind: 'reads' | 'labels'): Map
 }
 
 const elementType = ({ type }: ValueInfoProto): number | undefined => (type?.value.case === 'tensorType' ? type.value.value.elemType : undefined);
-
-/** A graph in other names, bodies and all. */
-function renamed(graph: GraphProto, rename: (name: string) => string): GraphProto {
-  const declared = (values: readonly ValueInfoProto[]): ValueInfoProto[] => values.map((value) => withFields(value, { name: rename(value.name) }));
-  return withFields(graph, {
-    input: declared(graph.input),
-    output: declared(graph.output),
-    valueInfo: declared(graph.valueInfo),
-    initializer: graph.initializer.map((tensor) => withFields(tensor, { name: rename(tensor.name) })),
-    node: graph.node.map((node): NodeProto => withFields(node, {
-      name: rename(node.name),
-      input: node.input.map(rename),
-      output: node.output.map(rename),
-      attribute: node.attribute.map((attribute) => (attribute.g ? withFields(attribute, { g: renamed(attribute.g, rename) }) : attribute)),
-    })),
-  });
-}
