@@ -1,6 +1,6 @@
-import { assertEqual, costOf, cutModel, findUnits, planCut, traceModel, verifyCut, type Backend, type Cost, type NamedTensors, type Plan, type PreparedTrace, type Scorer, type Verdict } from '@coppice/core';
+import { costOf, findUnits, planCut, traceModel, type Backend, type Cost, type NamedTensors, type Plan, type PreparedTrace, type Scorer, type Verdict } from '@coppice/core';
 import type { Model } from '@coppice/graph';
-import { recalibrateNorms, reconstruct, unitsWithWeights, withWeights } from '@coppice/recovery';
+import { provenCut, rebuiltCut, recalibrated } from '../speech/rebuilt-cut.ts';
 import type { Recogniser } from '../speech/recogniser.ts';
 import type { SettledRecipe } from './recipe.ts';
 import { scoreRecogniser } from './score-model.ts';
@@ -43,18 +43,15 @@ export async function pruneRound({ recogniser, recipe, targetMacs, scorer, batch
   const plan = planCut(units, scores, { ...recipe.plan, macs: share, comparable: scorer.comparable });
   notes.push(...plan.notes);
   onProgress('proving the cut');
-  const verdict = await verifyCut(units, plan.removed, cutModel(units, plan.removed), backend);
-  assertEqual(verdict);
+  const proven = await provenCut(units, plan.removed, { backend, threads });
   const inputs = batches.map((batch) => ({ [description.input]: batch[description.input] }));
-  let slim = cutModel(units, plan.removed);
+  let slim = proven.slim;
   if (recipe.reconstruct) {
     onProgress('rebuilding what consumers read, by least squares');
-    const { weights } = await reconstruct(units, plan.removed, { backend, compile: { threads }, data: inputs });
-    slim = cutModel(unitsWithWeights(units, weights), plan.removed);
+    slim = await rebuiltCut(units, plan.removed, { backend, threads, inputs, recalibrate: false });
   }
   if (recipe.recalibrate) {
-    const { weights } = await recalibrateNorms(slim, { backend, compile: { threads }, data: () => inputs, onProgress: (done, total) => onProgress(`new statistics for batch norms: ${done} of ${total}`) });
-    slim = withWeights(slim, weights);
+    slim = await recalibrated(slim, { backend, threads, inputs, onProgress: (done, total) => onProgress(`new statistics for batch norms: ${done} of ${total}`) });
   }
-  return { model: slim, plan, verdict, cost: plan.after, notes };
+  return { model: slim, plan, verdict: proven.verdict, cost: plan.after, notes };
 }

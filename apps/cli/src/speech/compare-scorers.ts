@@ -102,7 +102,7 @@ export async function compareScorers(request: ComparisonRequest): Promise<Scorer
     if (scorer === yardstick) measured = scores;
     tell('cutting');
     const plan = planCut(units, scores, { macs, ranking, comparable });
-    const cut = await recognised(await provenCut(units, plan.removed, { backend, threads }), name, k);
+    const cut = await recognised((await provenCut(units, plan.removed, { backend, threads })).slim, name, k);
     if (rebuild) tell('rebuilding by least squares');
     const rebuilt = rebuild ? await recognised(await rebuiltCut(units, plan.removed, { backend, threads, inputs, recalibrate: true }), `${name}, rebuilt`, k) : undefined;
     results.push({

@@ -82,7 +82,7 @@ export async function measureSensitivity({ recogniser: { model, description }, u
       const [{ share, removed }] = same;
       const what = `${name} less ${Math.round(100 * share)} %`;
       onProgress?.(`${what}: proving the cut${timeLeft(start, before, total)}`, before, total);
-      let slim = await provenCut(units, removed, { backend, threads });
+      let { slim } = await provenCut(units, removed, { backend, threads });
       if (reconstruct) slim = await rebuiltCut(units, removed, { backend, threads, inputs, recalibrate: false });
       points.push({ asked: same.map((entry) => entry.share), removed: removed.length, share: removed.length / lanes.flat().length, ...accuracyOf(await measure(slim, what)) });
     }
