@@ -1,7 +1,7 @@
 import { InvalidArgumentError, type Command } from 'commander';
 import type { Context } from '../context.ts';
 import { loadPlugins } from '../plugins.ts';
-import { openCorpus, preparePart } from '../speech/corpus.ts';
+import { corpusOf, preparePart } from '../speech/corpus.ts';
 import { evaluateRecogniser, type Evaluation } from '../speech/evaluate.ts';
 import { compareEvaluations, evaluationReport, printEvaluation } from '../speech/evaluation-text.ts';
 import { readRecogniser } from '../speech/recogniser.ts';
@@ -41,8 +41,7 @@ async function evalCommand(paths: readonly string[], { split, decoder: kind, des
   await loadPlugins(context.container, context.folder, options);
   const { backend, threads } = await speechBackend(context, options);
   const recognisers = paths.map((path) => readRecogniser(path, description));
-  const dataset = await openCorpus(context.container, { dataset: options.dataset, options: options.datasetOption }, context.folder);
-  for (const note of dataset.notes ?? []) terminal.log(note);
+  const dataset = await corpusOf(context, { dataset: options.dataset, options: options.datasetOption });
   const models: { name: string; evaluation: Evaluation }[] = [];
   for (const [k, recogniser] of recognisers.entries()) {
     const { examples } = await preparePart(dataset, { split, description: recogniser.description, purpose: 'evaluation' }, terminal);

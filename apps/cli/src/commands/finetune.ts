@@ -7,7 +7,7 @@ import { identifyFiles } from '../model-hash.ts';
 import { checkOutputs } from '../output-files.ts';
 import { loadPlugins } from '../plugins.ts';
 import { defaultTuning } from '../recipe/recipe.ts';
-import { openCorpus } from '../speech/corpus.ts';
+import { corpusOf } from '../speech/corpus.ts';
 import { evaluationReport, printEvaluation } from '../speech/evaluation-text.ts';
 import { assertDescribes } from '../speech/model-fit.ts';
 import { descriptionPath, readRecogniser, writeRecogniser } from '../speech/recogniser.ts';
@@ -55,8 +55,7 @@ async function finetuneCommand(path: string, { out, run: folder, teacher, descri
   const recogniser = readRecogniser(path, description);
   const taught = teacher === undefined ? undefined : readModel(teacher);
   if (taught) assertDescribes(recogniser.description, taught, teacher!, `The description of ${path}`);
-  const dataset = await openCorpus(context.container, { dataset: options.dataset, options: options.datasetOption }, context.folder);
-  for (const note of dataset.notes ?? []) terminal.log(note);
+  const dataset = await corpusOf(context, { dataset: options.dataset, options: options.datasetOption });
   const settings = tuneSettings({ ...options, distillation: teacher ? (options.distillation ?? taughtShare) : 0 });
   const splits = { train, dev, test };
   const run = openRun(context, 'finetune', folder, {

@@ -5,7 +5,7 @@ import type { Context } from '../context.ts';
 import { checkOutputs } from '../output-files.ts';
 import { loadPlugins } from '../plugins.ts';
 import { defaultTuning } from '../recipe/recipe.ts';
-import { openCorpus } from '../speech/corpus.ts';
+import { corpusOf } from '../speech/corpus.ts';
 import { evaluationReport, printEvaluation } from '../speech/evaluation-text.ts';
 import { descriptionPath, writeRecogniser } from '../speech/recogniser.ts';
 import { addSpeechOptions, addTuneOptions, openRun, speechBackend, tuneSettings, type SpeechOptions, type TuneOptions } from '../speech/speech-options.ts';
@@ -59,8 +59,7 @@ async function trainCommand({ out, run: folder, tokens, mels, channels, rnn, hid
   checkOutputs([out, descriptionPath(out)], { force });
   await loadPlugins(context.container, context.folder, options);
   const { backend, threads } = await speechBackend(context, options);
-  const dataset = await openCorpus(context.container, { dataset: options.dataset, options: options.datasetOption }, context.folder);
-  for (const note of dataset.notes ?? []) terminal.log(note);
+  const dataset = await corpusOf(context, { dataset: options.dataset, options: options.datasetOption });
   const sizes = Object.fromEntries(Object.entries({ mels, channels, rnn, hidden, layers, seed }).filter(([, value]) => value !== undefined));
   const settings = tuneSettings(options, trainingDefaults);
   const splits = { train, dev, test };

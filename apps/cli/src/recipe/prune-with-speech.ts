@@ -8,7 +8,7 @@ import { identifyFiles } from '../model-hash.ts';
 import { checkOutputs } from '../output-files.ts';
 import { writeText } from '../plan-document.ts';
 import { loadPlugins } from '../plugins.ts';
-import { openCorpus } from '../speech/corpus.ts';
+import { corpusOf } from '../speech/corpus.ts';
 import { descriptionPath, readRecogniser, writeRecogniser } from '../speech/recogniser.ts';
 import { givenTuning, openRun, speechBackend, type SpeechOptions, type TuneOptions } from '../speech/speech-options.ts';
 import { readRecipe } from './recipe-file.ts';
@@ -61,8 +61,7 @@ export async function pruneWithSpeech(path: string, options: PruneWithSpeechOpti
   const { backend, threads } = await speechBackend(context, options);
   const recogniser = readRecogniser(path, options.description);
   const scorer = scorerNamed(context.container, recipe.scorer, [...scorerNames, ...added]);
-  const dataset = await openCorpus(context.container, { dataset: recipe.dataset, options: recipe.datasetOptions }, context.folder);
-  for (const note of dataset.notes ?? []) terminal.log(note);
+  const dataset = await corpusOf(context, { dataset: recipe.dataset, options: recipe.datasetOptions });
   const run = openRun(context, 'prune', options.run, { command: 'prune', model: identifyFiles([path]).sha256, description: recogniser.description, recipe, backend: backend.name, threads });
   const report = await runRecipe({ recogniser, recipe, dataset, scorer, backend, threads, timed: timedBackends(context, backend, threads), run, terminal });
   await writeTradeOff(report, { folder: run.path, scorer: recipe.scorer });

@@ -4,6 +4,7 @@ import { prepareUtterances, type Dataset, type Prepared, type SpeechDescription,
 import type { Container } from 'inversify';
 import { resolve } from 'node:path';
 import { datasetNamed, datasetsKnown } from '../container.ts';
+import type { Context } from '../context.ts';
 import type { Terminal } from '../terminal.ts';
 
 /** A corpus as a user names it. */
@@ -22,6 +23,13 @@ export async function openCorpus(container: Container, { dataset, options }: Cor
   const name = dataset.slice(0, Math.max(0, colon));
   if (colon < 1 || colon === dataset.length - 1) throw new CoppiceError('COPPICE_DATASET_UNKNOWN', `'${dataset}' does not name a corpus. Write the format and the folder, e.g. --dataset digits:/data/fsdd. Formats: ${datasetsKnown(container).join(', ')}.`);
   return datasetNamed(container, name).open(resolve(folder, dataset.slice(colon + 1)), options);
+}
+
+/** The corpus of a command; what should be known about it is told. */
+export async function corpusOf({ container, terminal, folder }: Pick<Context, 'container' | 'terminal' | 'folder'>, source: CorpusSource): Promise<Dataset> {
+  const dataset = await openCorpus(container, source, folder);
+  for (const note of dataset.notes ?? []) terminal.log(note);
+  return dataset;
 }
 
 export interface PartRequest {

@@ -5,7 +5,7 @@ import type { Command } from 'commander';
 import { wholeNumber } from '../arguments.ts';
 import type { Context } from '../context.ts';
 import { traceRecogniser } from '../recipe/prune-round.ts';
-import { openCorpus, preparePart } from './corpus.ts';
+import { corpusOf, preparePart } from './corpus.ts';
 import type { Evaluation } from './evaluate.ts';
 import { readRecogniser, type Recogniser } from './recogniser.ts';
 import { addSpeechOptions, speechBackend, type SpeechOptions } from './speech-options.ts';
@@ -60,8 +60,7 @@ export async function openStudy(path: string, options: StudyOptions, context: Co
   terminal.progress(`running ${path} for its shapes`);
   const units = findUnits(await traceRecogniser(recogniser.model, backend));
   if (units.groups.length === 0) throw new CoppiceError('COPPICE_GROUP_UNKNOWN', `${path} has no group of units that may be pruned. \`coppice inspect\` says what is frozen and why.`);
-  const dataset = await openCorpus(context.container, { dataset: options.dataset, options: options.datasetOption }, context.folder);
-  for (const note of dataset.notes ?? []) terminal.log(note);
+  const dataset = await corpusOf(context, { dataset: options.dataset, options: options.datasetOption });
   const { description } = recogniser;
   const { examples } = await preparePart(dataset, { split: options.split, description, purpose: 'evaluation', atMost: options.utterances }, terminal);
   const seen = await preparePart(dataset, { split: options.train, description, purpose: 'training', atMost: options.batches * options.batchSize }, terminal);
