@@ -1,10 +1,10 @@
-import { readFileSync, readdirSync } from 'node:fs';
+import { globSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 
 const root = join(import.meta.dirname, '..');
 const readme = readFileSync(join(root, 'README.md'), 'utf8');
-const files = ['packages', 'apps', 'tools', 'examples', 'docs'].flatMap((top) => readdirSync(join(root, top), { recursive: true, encoding: 'utf8' }).filter((f) => !f.includes('node_modules')).map((f) => join(top, f)));
+const files = globSync('{packages,apps,tools,examples,docs}/**', { cwd: root, exclude: (path) => /(^|[\\/])node_modules$/.test(String(path)) }).map((path) => path.replaceAll('\\', '/'));
 
 describe('the README', () => {
   it('names only files and folders that exist in its tour', () => {
