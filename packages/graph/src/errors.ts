@@ -25,6 +25,7 @@ export const errorCodes = {
   COPPICE_EXTERNAL_DATA_PATH: 'An external data path is absolute or leaves the folder of the model.',
   COPPICE_UNSUPPORTED_TYPE: 'A tensor has an element type that this operation cannot handle.',
   COPPICE_UNSUPPORTED_OPSET: 'The model uses an operator set version that Coppice does not know.',
+  COPPICE_UNSUPPORTED_OP: 'The model has an operator that this operation knows nothing about.',
   COPPICE_BACKEND_MISSING: 'The runtime that was asked for is not installed or cannot be loaded.',
   COPPICE_BACKEND_REFUSED: 'The runtime does not accept the model.',
   COPPICE_BACKEND_RUN: 'The runtime failed while running the model.',

@@ -1,5 +1,5 @@
 import type { NodeParts } from '@coppice/graph';
-import { lecun, orthogonal, smallBias, type Fill, type Weight } from './weights.ts';
+import { lecun, orthogonal, rememberingBias, smallBias, type Weight } from './weights.ts';
 
 /** Which recurrent layer. */
 export type RecurrentKind = 'gru' | 'lstm';
@@ -50,10 +50,3 @@ export function recurrentLayer({ kind, name, input, width, hidden, mergeShape }:
     output: `${name}.merge`,
   };
 }
-
-/** Small biases, those of the forget gate higher by one, so that an untrained LSTM remembers. Jozefowicz et al. 2015, 3.1. */
-const rememberingBias = (hidden: number): Fill => (data, next) => {
-  smallBias(hidden)(data, next);
-  const direction = 2 * gates.lstm * hidden;
-  for (let start = 2 * hidden; start < data.length; start += direction) for (let k = 0; k < hidden; k++) data[start + k] += 1;
-};

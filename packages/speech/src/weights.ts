@@ -15,10 +15,13 @@ export interface Weight {
  * A weight as a float32 initializer. Its numbers depend on the seed and its own name and shape alone, so that changing one
  * layer leaves all others as they were.
  */
-export function drawWeight({ name, dims, fill }: Weight, seed: number | string): TensorProto {
+export const drawWeight = (weight: Weight, seed: number | string): TensorProto => makeInitializer(weight.name, 'float32', weight.dims, drawNumbers(weight, seed));
+
+/** The numbers of `drawWeight`. */
+export function drawNumbers({ name, dims, fill }: Weight, seed: number | string): Float32Array {
   const data = new Float32Array(elementCount(dims));
   fill(data, uniformFrom(`${seed}/${name}`));
-  return makeInitializer(name, 'float32', dims, data);
+  return data;
 }
 
 /** How many numbers the weights hold together. */
@@ -38,6 +41,12 @@ export const lecun = (fanIn: number): Fill => between(-Math.sqrt(3 / fanIn), Mat
 
 /** Uniform within ±1/√fanIn: small and not zero, so that a bias cut at the wrong place shows. PyTorch's choice. */
 export const smallBias = (fanIn: number): Fill => between(-1 / Math.sqrt(fanIn), 1 / Math.sqrt(fanIn));
+
+/** `smallBias` for an LSTM [directions, 8·hidden], the forget gate's higher by one, so that an untrained layer remembers. Jozefowicz et al. 2015, 3.1. */
+export const rememberingBias = (hidden: number): Fill => (data, next) => {
+  smallBias(hidden)(data, next);
+  for (let start = 2 * hidden; start < data.length; start += 8 * hidden) for (let k = 0; k < hidden; k++) data[start + k] += 1;
+};
 
 /**
  * Square blocks [size, size], one after the other, each orthogonal, which keeps the state of a recurrent layer from growing

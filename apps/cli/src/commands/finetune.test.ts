@@ -49,6 +49,16 @@ describe('coppice finetune', () => {
     expect(taught.equals(alone)).toBe(false);
   });
 
+  it('keeps nothing but the shape from scratch: models of one shape become the same', async () => {
+    const fresh = async (model: string): Promise<Buffer> => {
+      const { code } = await run(['finetune', at(`${model}.onnx`), ...finetune('--description', at('model.speech.json'), '--from-scratch', '--steps', '2', '--run', at(`run-fresh-${model}`), '--out', at(`fresh-${model}.onnx`)).slice(2)], { folder });
+      expect(code).toBe(0);
+      return readFileSync(at(`fresh-${model}.onnx`));
+    };
+    expect((await fresh('slim')).equals(await fresh('alone'))).toBe(true);
+    expect(readFileSync(at('slim.onnx')).equals(readFileSync(at('alone.onnx')))).toBe(false);
+  });
+
   it.each<[string, string, RegExp, () => string[]]>([
     ['a teacher\'s share without a teacher', 'COPPICE_ARGUMENT_INVALID', /--teacher/, () => finetune('--distillation', '0.5', '--out', at('x.onnx'))],
     ['more than a whole share', 'COPPICE_ARGUMENT_INVALID', /from 0 to 1/, () => finetune('--distillation', '1.5', '--out', at('x.onnx'))],

@@ -1,5 +1,6 @@
 import { CoppiceError } from '@coppice/graph';
 import { readModel } from '@coppice/graph/node';
+import { freshWeights, withWeights } from '@coppice/recovery';
 import type { Command } from 'commander';
 import { wholeNumber } from '../arguments.ts';
 import type { Context } from '../context.ts';
@@ -19,6 +20,7 @@ interface FinetuneOptions extends SpeechOptions, TuneOptions {
   readonly run?: string;
   readonly teacher?: string;
   readonly description?: string;
+  readonly fromScratch?: boolean;
   readonly seed: number;
   readonly train: string;
   readonly dev: string;
@@ -33,12 +35,13 @@ export function defineFinetune(program: Command, context: Context): void {
     .argument('<model>', 'an .onnx file with its description beside it')
     .requiredOption('--out <file>', 'where the new model goes; its description goes beside it')
     .option('--teacher <file>', 'learn from the outputs of this model too, e.g. the unpruned one')
+    .option('--from-scratch', 'forget the weights and train this shape from nothing: the control for what pruning keeps')
     .option('--description <file>', 'of the features and the alphabet (default: model.speech.json)');
   addTuneOptions(addSpeechOptions(command), defaultTuning, taughtShare)
     .option('--train <split>', 'part to learn from', 'train')
     .option('--dev <split>', 'part that chooses the weights', 'dev')
     .option('--test <split>', 'part that is evaluated at the end', 'test')
-    .option('--seed <n>', 'of order and masks', wholeNumber(0), 0)
+    .option('--seed <n>', 'of order and masks, and of new weights', wholeNumber(0), 0)
     .option('--run <folder>', 'where checkpoints are kept; the same command goes on there (default: ./runs/finetune-…)')
     .option('--force', 'replace existing files')
     .option('--json', 'one JSON document on stdout')
@@ -46,20 +49,21 @@ export function defineFinetune(program: Command, context: Context): void {
     .action((path: string, options: FinetuneOptions) => finetuneCommand(path, options, context));
 }
 
-async function finetuneCommand(path: string, { out, run: folder, teacher, description, seed, train, dev, test, force = false, json, ...options }: FinetuneOptions, context: Context): Promise<void> {
+async function finetuneCommand(path: string, { out, run: folder, teacher, description, fromScratch = false, seed, train, dev, test, force = false, json, ...options }: FinetuneOptions, context: Context): Promise<void> {
   const { terminal } = context;
   if (teacher === undefined && options.distillation) throw new CoppiceError('COPPICE_ARGUMENT_INVALID', `--distillation ${options.distillation} needs a teacher: name a model with --teacher.`);
   checkOutputs([out, descriptionPath(out)], { force, inputs: [path, ...(teacher ? [teacher] : [])] });
   await loadPlugins(context.container, context.folder, options);
   const { backend, threads } = await speechBackend(context, options);
-  const recogniser = readRecogniser(path, description);
+  const given = readRecogniser(path, description);
+  const recogniser = fromScratch ? { ...given, model: withWeights(given.model, freshWeights(given.model, seed)) } : given;
   const taught = teacher === undefined ? undefined : readModel(teacher);
   if (taught) assertDescribes(recogniser.description, taught, teacher!, `The description of ${path}`);
   const dataset = await corpusOf(context, { dataset: options.dataset, options: options.datasetOption });
   const settings = tuneSettings({ ...options, distillation: teacher ? (options.distillation ?? taughtShare) : 0 });
   const splits = { train, dev, test };
   const run = openRun(context, 'finetune', folder, {
-    command: 'finetune', model: identifyFiles([path]).sha256, teacher: teacher && identifyFiles([teacher]).sha256, description: recogniser.description, dataset: options.dataset, datasetOption: options.datasetOption, settings, seed, splits, backend: backend.name, threads,
+    command: 'finetune', model: identifyFiles([path]).sha256, teacher: teacher && identifyFiles([teacher]).sha256, description: recogniser.description, ...(fromScratch && { fromScratch }), dataset: options.dataset, datasetOption: options.datasetOption, settings, seed, splits, backend: backend.name, threads,
   });
   const { recogniser: tuned, tuned: { steps, bestStep, history }, test: evaluation } = await fitRecogniser({ recogniser, teacher: taught, dataset, splits, settings, seed, backend, threads, run, terminal });
   await writeRecogniser(tuned, out, force);
