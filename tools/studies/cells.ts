@@ -18,6 +18,11 @@ export interface StudySettings {
   /** Fine-tuning steps of a run, all rounds together. */
   readonly steps: number;
   readonly tune?: NonNullable<Exclude<Recipe['tune'], false>>;
+  /** Shares of the multiply–accumulates that are kept. */
+  readonly keep: readonly number[];
+  readonly schedules: readonly Cell['schedule'][];
+  readonly seeds: readonly number[];
+  readonly splits?: Recipe['splits'];
 }
 
 /** Shares after each round: about equal factors, at most a third of the compute at once. */
@@ -34,7 +39,8 @@ export const recoveries = {
   'closed form': { reconstruct: true, recalibrate: true, tune: false },
   'fine-tuning': { reconstruct: false, recalibrate: false, tune: { distillation: 0 } },
   distillation: { reconstruct: false, recalibrate: false, tune: { distillation: 1 } },
-  all: { reconstruct: true, recalibrate: true, tune: { distillation: 0.5 } },
+  all: { reconstruct: true, recalibrate: true, tune: { distillation: 0 } },
+  'all and distillation': { reconstruct: true, recalibrate: true, tune: { distillation: 0.5 } },
 } as const satisfies Record<string, Pick<Recipe, 'reconstruct' | 'recalibrate' | 'tune'>>;
 
 interface CellParts extends Pick<Cell, 'scorer' | 'keep' | 'schedule' | 'seed'> {
@@ -42,27 +48,28 @@ interface CellParts extends Pick<Cell, 'scorer' | 'keep' | 'schedule' | 'seed'> 
 }
 
 /** A run; the steps of an iterative one are shared by its rounds, the last one having half of them. */
-export function cell({ scorer, keep, schedule, recovery, seed }: CellParts, { steps, tune }: StudySettings): Cell {
+export function cell({ scorer, keep, schedule, recovery, seed }: CellParts, { steps, tune, splits }: StudySettings): Cell {
   const macs = schedule === 'one-shot' ? [keep] : roundsTo(keep);
   const chosen = recoveries[recovery];
   const last = macs.length === 1 ? steps : Math.round(steps / 2);
   return {
     name: [scorer, `keep${Math.round(100 * keep)}`, schedule, recovery.replaceAll(' ', '-'), `seed${seed}`].join('_'), scorer, keep, schedule, recovery, seed,
     recipe: {
-      scorer, macs, seed, ...chosen, tune: chosen.tune && { ...tune, ...chosen.tune, steps: last }, roundSteps: macs.length === 1 ? 0 : Math.round((steps - last) / (macs.length - 1)),
-      plan: { ranking: 'uniform' },
+      scorer, macs, seed, splits, ...chosen, tune: chosen.tune && { ...tune, ...chosen.tune, steps: last }, roundSteps: macs.length === 1 ? 0 : Math.round((steps - last) / (macs.length - 1)),
+      // WebAssembly computes four numbers at a time.
+      plan: { ranking: 'uniform', roundTo: 4 },
     },
   };
 }
 
-/** Every scorer once at half and at a fifth of the compute, one-shot, with and without recovery. */
+/** Every scorer once for each share, one-shot, with and without recovery. */
 export const everyScorer = (scorers: readonly string[], settings: StudySettings): Cell[] =>
-  scorers.flatMap((scorer) => [0.5, 0.2].flatMap((keep) => (['none', 'all'] as const).map((recovery) => cell({ scorer, keep, schedule: 'one-shot', recovery, seed: 0 }, settings))));
+  scorers.flatMap((scorer) => settings.keep.flatMap((keep) => (['none', 'all'] as const).map((recovery) => cell({ scorer, keep, schedule: 'one-shot', recovery, seed: settings.seeds[0] }, settings))));
 
-/** Some scorers from 70 % to 10 % of the compute, one-shot and iterative, with three seeds. */
+/** Some scorers over all shares, schedules and seeds; seeds change slowest, so that a study that is cut short has whole curves. */
 export const curves = (scorers: readonly string[], settings: StudySettings): Cell[] =>
-  scorers.flatMap((scorer) => [0.7, 0.5, 0.35, 0.2, 0.1].flatMap((keep) => (['one-shot', 'iterative'] as const).flatMap((schedule) => [0, 1, 2].map((seed) => cell({ scorer, keep, schedule, recovery: 'all', seed }, settings)))));
+  settings.seeds.flatMap((seed) => settings.keep.flatMap((keep) => settings.schedules.flatMap((schedule) => scorers.map((scorer) => cell({ scorer, keep, schedule, recovery: 'all', seed }, settings)))));
 
-/** What each part of recovery gives back, at half and at a fifth of the compute. */
+/** What each part of recovery gives back. */
 export const recoveryParts = (scorer: string, settings: StudySettings): Cell[] =>
-  [0.5, 0.2].flatMap((keep) => (Object.keys(recoveries) as (keyof typeof recoveries)[]).map((recovery) => cell({ scorer, keep, schedule: 'one-shot', recovery, seed: 0 }, settings)));
+  settings.keep.flatMap((keep) => (Object.keys(recoveries) as (keyof typeof recoveries)[]).map((recovery) => cell({ scorer, keep, schedule: 'one-shot', recovery, seed: settings.seeds[0] }, settings)));
