@@ -55,7 +55,9 @@ for (const [k, cell] of cells.entries()) {
   if (values.out) write(values.out);
 }
 
-const speedUp = ({ before, after }: RunReport['latency'][number]): string => (before.medianMs / after.medianMs).toFixed(2);
+function speedUp({ before, after }: RunReport['latency'][number]): string {
+  return (before.medianMs / after.medianMs).toFixed(2);
+}
 
 function write(path: string): void {
   const percent = (value: number, digits = 1): string => (100 * value).toFixed(digits);
