@@ -12,6 +12,7 @@ export { descriptionSchema } from './description-schema.ts';
 export * from './input-layout.ts';
 export * from './prepare.ts';
 export * from './spec-augment.ts';
+export * from './speed.ts';
 export * from './tokenizer.ts';
 export * from './alignment.ts';
 export * from './beam-search.ts';

@@ -30,13 +30,18 @@ export async function resampleAudio(audio: Audio, sampleRateHz: number): Promise
   return { samples: output, sampleRateHz };
 }
 
-let latest: { readonly rates: string; readonly resampler: Promise<Resampler> } | undefined;
+/** Those of the last calls, the latest last. */
+const made = new Map<string, Promise<Resampler>>();
+const MOST_MADE = 4;
 
-/** The one of the last call, if its rates were the same: to make one takes three times as long as to resample a second. */
+/** To make one takes three times as long as to resample a second, and a corpus often has a few rates in turns. */
 function resamplerOf(from: number, to: number): Promise<Resampler> {
   const rates = `${from} ${to}`;
-  if (latest?.rates !== rates) latest = { rates, resampler: create(1, from, to, { converterType: ConverterType.SRC_SINC_MEDIUM_QUALITY }) };
-  return latest.resampler;
+  const resampler = made.get(rates) ?? create(1, from, to, { converterType: ConverterType.SRC_SINC_MEDIUM_QUALITY });
+  made.delete(rates);
+  made.set(rates, resampler);
+  if (made.size > MOST_MADE) made.delete(made.keys().next().value!);
+  return resampler;
 }
 
 /** Values of one call: its buffers hold a million, in and out. */

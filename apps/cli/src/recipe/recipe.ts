@@ -47,7 +47,7 @@ export interface SettledRecipe extends Required<Omit<Recipe, 'tune' | 'splits'>>
 
 /** How fine-tuning is done unless a recipe says otherwise. */
 export const defaultTuning: TuneSettings = {
-  steps: 600, peak: 5e-4, batchSize: 16, weightDecay: 0.01, clipNorm: 5, distillation: 0, augment: 'small', evaluateEvery: 100, patience: 0,
+  steps: 600, peak: 5e-4, batchSize: 16, weightDecay: 0.01, clipNorm: 5, distillation: 0, augment: 'small', speeds: [1], evaluateEvery: 100, patience: 0,
 };
 
 /**
@@ -131,6 +131,7 @@ function checkTuning(tune: TuneSettings, invalid: Invalid): void {
   if (!(tune.weightDecay >= 0 && tune.weightDecay < Infinity)) throw invalid(`'tune.weightDecay' is ${tune.weightDecay}, and must not be below 0`);
   if (!Number.isInteger(tune.patience) || tune.patience < 0) throw invalid(`'tune.patience' is ${tune.patience}, and must be a whole number from 0`);
   if (!(tune.distillation >= 0 && tune.distillation <= 1)) throw invalid(`'tune.distillation' is ${tune.distillation}, and must be from 0 to 1`);
+  if (!Array.isArray(tune.speeds) || tune.speeds.length === 0 || !tune.speeds.every((speed) => speed >= 0.5 && speed <= 2)) throw invalid(`'tune.speeds' must list factors from 0.5 to 2, e.g. [0.9, 1, 1.1]`);
   if (tune.augment !== 'none' && !Object.hasOwn(specAugmentPolicies, tune.augment)) throw invalid(`'tune.augment' is '${tune.augment}', and must be none or one of ${Object.keys(specAugmentPolicies).join(', ')}`);
 }
 

@@ -84,8 +84,8 @@ export async function runRecipe(request: RunRequest): Promise<RunReport> {
   const { description } = recogniser;
   const part = async (split: string): Promise<readonly Example[]> => (await preparePart(dataset, { split, description, purpose: 'evaluation' }, terminal)).examples;
   const [heldOut, test] = [await part(recipe.splits.dev), await part(recipe.splits.test)];
-  const { batchSize, augment } = recipe.tune || { batchSize: 16, augment: 'none' as const };
-  const data = await trainingData({ dataset, split: recipe.splits.train, description, batchSize, seed: recipe.seed, augment, redraw: recipe.redraw }, terminal);
+  const { batchSize, augment, speeds } = recipe.tune || { batchSize: 16, augment: 'none', speeds: [1] } as const;
+  const data = await trainingData({ dataset, split: recipe.splits.train, description, batchSize, seed: recipe.seed, augment, speeds, redraw: recipe.redraw }, terminal);
   const tested = async (model: Model, name: string): Promise<KeptEvaluation> => {
     const { interval, errors } = await evaluateRecogniser({ model, description }, test, { backend, threads, decoder: recipe.decoder, onProgress: (done, of) => terminal.progress(`${progressBar(done, of)} recognising the test part with ${name}`) });
     return { interval, errors };

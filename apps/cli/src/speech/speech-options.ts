@@ -46,6 +46,7 @@ export const addTuneOptions = (command: Command, defaults: TuneSettings = defaul
     .option('--weight-decay <rate>', `of matrices and kernels (default: ${defaults.weightDecay})`, zeroOrMore)
     .option('--clip-norm <length>', `longest gradient (default: ${defaults.clipNorm})`, positive)
     .addOption(new Option('--augment <policy>', `SpecAugment (default: ${defaults.augment})`).choices(['none', ...Object.keys(specAugmentPolicies)]))
+    .option('--speeds <f,f>', `factors that the speed of a training recording is drawn from, e.g. 0.9,1,1.1 (default: ${defaults.speeds.join()})`, factors)
     .option('--evaluate-every <n>', `steps between looks at the held-out part (default: ${defaults.evaluateEvery})`, wholeNumber(1))
     .option('--patience <n>', 'stop after so many looks without a better one (default: never)', wholeNumber(1));
 };
@@ -68,6 +69,9 @@ function shareOrNone(text: string): number {
   if (zeroOrMore(text) > 1) throw new InvalidArgumentError('It must be a share from 0 to 1.');
   return Number(text);
 }
+
+/** `0.9,1,1.1`. */
+const factors = (text: string): number[] => text.split(',').map((part) => positive(part));
 
 function zeroOrMore(text: string): number {
   const value = Number(text);

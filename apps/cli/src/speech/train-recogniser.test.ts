@@ -14,7 +14,7 @@ afterAll(removeFolders);
 const spoken = (transcripts: readonly string[], sampleRateHz = 8000): Utterance[] => transcripts.map((transcript, k) => ({ id: `u${k}`, transcript, audio: async () => ({ samples: digitTone(k, k), sampleRateHz }) }));
 const corpus = (parts: Readonly<Record<string, Utterance[]>>): Dataset => ({ name: 'some', splits: Object.keys(parts), utterances: async (split) => parts[split] ?? [] });
 const sizes = { mels: 8, channels: [4, 4], hidden: 4, layers: 1 };
-const settings: TuneSettings = { steps: 2, peak: 0.01, batchSize: 2, weightDecay: 0, clipNorm: 5, distillation: 0, augment: 'none', evaluateEvery: 1, patience: 0 };
+const settings: TuneSettings = { steps: 2, peak: 0.01, batchSize: 2, weightDecay: 0, clipNorm: 5, distillation: 0, augment: 'none', speeds: [1], evaluateEvery: 1, patience: 0 };
 
 describe('newRecogniser', () => {
   it('takes the sample rate of the recordings and the alphabet of the transcripts', async () => {

@@ -39,7 +39,7 @@ export async function fitRecogniser({ recogniser, teacher, dataset, splits, sett
   const { description } = recogniser;
   const heldOut = dataset.splits.includes(splits.dev) ? (await preparePart(dataset, { split: splits.dev, description, purpose: 'evaluation' }, terminal)).examples : [];
   if (heldOut.length === 0) terminal.log(`the corpus has no part '${splits.dev}': the last weights are kept, not the best`);
-  const data = await trainingData({ dataset, split: splits.train, description, batchSize: settings.batchSize, seed, augment: settings.augment, redraw: true }, terminal);
+  const data = await trainingData({ dataset, split: splits.train, description, batchSize: settings.batchSize, seed, augment: settings.augment, speeds: settings.speeds, redraw: true }, terminal);
   const tuned = await tuneInRun({ recogniser, teacher, data, heldOut, settings, backend, threads, run, name: 'training', terminal });
   const trained = { model: tuned.model, description };
   if (!dataset.splits.includes(splits.test)) return { recogniser: trained, tuned };

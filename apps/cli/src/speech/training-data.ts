@@ -1,5 +1,5 @@
 import type { NamedTensors } from '@coppice/core';
-import { makeBatches, specAugmentPolicies, type Batches, type Dataset, type Example, type SpeechDescription } from '@coppice/speech';
+import { makeBatches, perturbSpeed, specAugmentPolicies, type Batches, type Dataset, type Example, type SpeechDescription } from '@coppice/speech';
 import type { Terminal } from '../terminal.ts';
 import { preparePart } from './corpus.ts';
 
@@ -13,7 +13,9 @@ export interface TrainingDataRequest {
   readonly batchSize: number;
   readonly seed: number;
   readonly augment: AugmentName;
-  /** Whether the corpus is drawn anew every few epochs, where it can be. */
+  /** Factors that the speed of a recording is drawn from; `[1]` leaves it. */
+  readonly speeds: readonly number[];
+  /** Whether the corpus and its speeds are drawn anew every few epochs, where they can be. */
   readonly redraw: boolean;
 }
 
@@ -31,9 +33,10 @@ export interface TrainingData {
  * Prepares a part of a corpus for training. Every epoch has as many steps as the first one, so that the place of a step is known without
  * going through the epochs before; where a later draw has fewer batches, its first ones come again.
  */
-export async function trainingData({ dataset, split, description, batchSize, seed, augment, redraw }: TrainingDataRequest, terminal: Terminal): Promise<TrainingData> {
+export async function trainingData({ dataset, split, description, batchSize, seed, augment, speeds, redraw }: TrainingDataRequest, terminal: Terminal): Promise<TrainingData> {
   const policy = augment === 'none' ? undefined : specAugmentPolicies[augment];
-  const drawn = async (draw: number): Promise<readonly Example[]> => (await preparePart(dataset, { split, description, purpose: 'training', epoch: draw }, terminal)).examples;
+  const heard = perturbSpeed(dataset, speeds, seed);
+  const drawn = async (draw: number): Promise<readonly Example[]> => (await preparePart(heard, { split, description, purpose: 'training', epoch: draw }, terminal)).examples;
   const first = await drawn(0);
   const batchesOf = (examples: readonly Example[], epoch: number): Batches => makeBatches(examples, { description, batchSize, seed, epoch, augment: policy });
   const opening = batchesOf(first, 0);

@@ -13,13 +13,13 @@ const utterances = (takes: number) => Array.from({ length: names.length * takes 
 }));
 const dataset: Dataset = { name: 'tones', splits: ['train'], utterances: async () => utterances(3) };
 const recogniser = smallRecogniser();
-const settings: TuneSettings = { steps: 8, peak: 0.01, batchSize: 4, weightDecay: 0.01, clipNorm: 5, distillation: 0, augment: 'small', evaluateEvery: 3, patience: 0 };
+const settings: TuneSettings = { steps: 8, peak: 0.01, batchSize: 4, weightDecay: 0.01, clipNorm: 5, distillation: 0, augment: 'small', speeds: [1], evaluateEvery: 3, patience: 0 };
 
 let data: TrainingData;
 let heldOut: readonly Example[];
 
 beforeAll(async () => {
-  data = await trainingData({ dataset, split: 'train', description: recogniser.description, batchSize: 4, seed: 3, augment: 'small', redraw: true }, silentTerminal());
+  data = await trainingData({ dataset, split: 'train', description: recogniser.description, batchSize: 4, seed: 3, augment: 'small', speeds: [1], redraw: true }, silentTerminal());
   ({ examples: heldOut } = await prepareUtterances(utterances(1), { description: recogniser.description, purpose: 'evaluation' }));
 });
 

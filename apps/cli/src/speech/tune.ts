@@ -19,6 +19,8 @@ export interface TuneSettings {
   /** Share of the loss that is distance from the unpruned model instead of CTC, 0 to 1; per output frame. */
   readonly distillation: number;
   readonly augment: AugmentName;
+  /** Factors that the speed of a recording is drawn from; `[1]` leaves all as they are. */
+  readonly speeds: readonly number[];
   /** Held-out utterances are recognised every so many steps, and the best weights kept. */
   readonly evaluateEvery: number;
   /** Stop after so many of these without a better one; 0: never. */
