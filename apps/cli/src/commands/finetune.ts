@@ -2,31 +2,22 @@ import { CoppiceError } from '@coppice/graph';
 import { readModel } from '@coppice/graph/node';
 import { freshWeights, withWeights } from '@coppice/recovery';
 import type { Command } from 'commander';
-import { wholeNumber } from '../arguments.ts';
 import type { Context } from '../context.ts';
 import { identifyFiles } from '../model-hash.ts';
 import { checkOutputs } from '../output-files.ts';
 import { loadPlugins } from '../plugins.ts';
 import { defaultTuning } from '../recipe/recipe.ts';
 import { corpusOf } from '../speech/corpus.ts';
-import { evaluationReport, printEvaluation } from '../speech/evaluation-text.ts';
+import { printFit } from '../speech/fit-text.ts';
 import { assertDescribes } from '../speech/model-fit.ts';
 import { descriptionPath, readRecogniser, writeRecogniser } from '../speech/recogniser.ts';
-import { addSpeechOptions, addTuneOptions, openRun, speechBackend, taughtShare, tuneSettings, type SpeechOptions, type TuneOptions } from '../speech/speech-options.ts';
+import { addFitOptions, addSpeechOptions, addTuneOptions, openRun, speechBackend, taughtShare, tuneSettings, type FitOptions } from '../speech/speech-options.ts';
 import { fitRecogniser } from '../speech/train-recogniser.ts';
 
-interface FinetuneOptions extends SpeechOptions, TuneOptions {
-  readonly out: string;
-  readonly run?: string;
+interface FinetuneOptions extends FitOptions {
   readonly teacher?: string;
   readonly description?: string;
   readonly fromScratch?: boolean;
-  readonly seed: number;
-  readonly train: string;
-  readonly dev: string;
-  readonly test: string;
-  readonly force?: boolean;
-  readonly json?: boolean;
 }
 
 /** `coppice finetune`: the weights of a model that is there, adapted to a corpus, with or without a teacher. */
@@ -37,14 +28,7 @@ export function defineFinetune(program: Command, context: Context): void {
     .option('--teacher <file>', 'learn from the outputs of this model too, e.g. the unpruned one')
     .option('--from-scratch', 'forget the weights and train this shape from nothing: the control for what pruning keeps')
     .option('--description <file>', 'of the features and the alphabet (default: model.speech.json)');
-  addTuneOptions(addSpeechOptions(command), defaultTuning, taughtShare)
-    .option('--train <split>', 'part to learn from', 'train')
-    .option('--dev <split>', 'part that chooses the weights', 'dev')
-    .option('--test <split>', 'part that is evaluated at the end', 'test')
-    .option('--seed <n>', 'of order and masks, and of new weights', wholeNumber(0), 0)
-    .option('--run <folder>', 'where checkpoints are kept; the same command goes on there (default: ./runs/finetune-…)')
-    .option('--force', 'replace existing files')
-    .option('--json', 'one JSON document on stdout')
+  addFitOptions(addTuneOptions(addSpeechOptions(command), defaultTuning, taughtShare), 'order, masks and speeds, and of new weights')
     .addHelpText('after', '\nExample:\n  coppice finetune slim.onnx --teacher model.onnx --dataset digits:/data/fsdd --out tuned.onnx')
     .action((path: string, options: FinetuneOptions) => finetuneCommand(path, options, context));
 }
@@ -65,12 +49,7 @@ async function finetuneCommand(path: string, { out, run: folder, teacher, descri
   const run = openRun(context, 'finetune', folder, {
     command: 'finetune', model: identifyFiles([path]).sha256, teacher: teacher && identifyFiles([teacher]).sha256, description: recogniser.description, ...(fromScratch && { fromScratch }), dataset: options.dataset, datasetOption: options.datasetOption, settings, seed, splits, backend: backend.name, threads,
   });
-  const { recogniser: tuned, tuned: { steps, bestStep, history }, test: evaluation } = await fitRecogniser({ recogniser, teacher: taught, dataset, splits, settings, seed, backend, threads, run, terminal });
-  await writeRecogniser(tuned, out, force);
-  if (json) {
-    terminal.print(JSON.stringify({ model: out, run: run.path, steps, bestStep, history, ...(evaluation && { test: evaluationReport(evaluation) }) }, undefined, 2));
-    return;
-  }
-  terminal.print(`${out}  the weights of step ${bestStep} of ${steps}`);
-  if (evaluation) printEvaluation([{ name: out, evaluation }], { split: test, terminal });
+  const { recogniser: trained, tuned, test: evaluation } = await fitRecogniser({ recogniser, teacher: taught, dataset, splits, settings, seed, backend, threads, run, terminal });
+  await writeRecogniser(trained, out, force);
+  printFit({ out, run: run.path, tuned, evaluation, split: test, json, terminal });
 }

@@ -6,27 +6,19 @@ import { checkOutputs } from '../output-files.ts';
 import { loadPlugins } from '../plugins.ts';
 import { defaultTuning } from '../recipe/recipe.ts';
 import { corpusOf } from '../speech/corpus.ts';
-import { evaluationReport, printEvaluation } from '../speech/evaluation-text.ts';
+import { printFit } from '../speech/fit-text.ts';
 import { descriptionPath, writeRecogniser } from '../speech/recogniser.ts';
-import { addSpeechOptions, addTuneOptions, openRun, speechBackend, tuneSettings, type SpeechOptions, type TuneOptions } from '../speech/speech-options.ts';
+import { addFitOptions, addSpeechOptions, addTuneOptions, openRun, speechBackend, tuneSettings, type FitOptions } from '../speech/speech-options.ts';
 import { fitRecogniser, newRecogniser } from '../speech/train-recogniser.ts';
 import type { TuneSettings } from '../speech/tune.ts';
 
-interface TrainCommandOptions extends SpeechOptions, TuneOptions {
-  readonly out: string;
-  readonly run?: string;
+interface TrainCommandOptions extends FitOptions {
   readonly tokens: TokenKind;
   readonly mels?: number;
   readonly channels?: readonly number[];
   readonly rnn?: 'gru' | 'lstm';
   readonly hidden?: number;
   readonly layers?: number;
-  readonly seed: number;
-  readonly train: string;
-  readonly dev: string;
-  readonly test: string;
-  readonly force?: boolean;
-  readonly json?: boolean;
 }
 
 /** Training from nothing: no teacher, more steps. */
@@ -36,20 +28,13 @@ const trainingDefaults: TuneSettings = { ...defaultTuning, steps: 3000, peak: 2e
 export function defineTrain(program: Command, context: Context): void {
   const command = program.command('train').description('train the reference CNN+RNN recogniser on a corpus, with CTC')
     .requiredOption('--out <file>', 'where the trained model goes; its description goes beside it');
-  addTuneOptions(addSpeechOptions(command), trainingDefaults, 'never')
+  addFitOptions(addTuneOptions(addSpeechOptions(command), trainingDefaults, 'never'), 'weights, order, masks and speeds')
     .addOption(new Option('--tokens <kind>', 'what the model writes').choices(['words', 'characters', 'phones']).default('characters'))
     .option('--mels <n>', 'mel bands of a feature frame (default: 40)', wholeNumber(1))
     .option('--channels <n,n>', 'channels of each convolution (default: 32,32)', wholeNumbers)
     .addOption(new Option('--rnn <kind>', 'kind of the recurrent layers (default: gru)').choices(['gru', 'lstm']))
     .option('--hidden <n>', 'units of each direction (default: 128)', wholeNumber(1))
     .option('--layers <n>', 'recurrent layers (default: 3)', wholeNumber(1))
-    .option('--train <split>', 'part to learn from', 'train')
-    .option('--dev <split>', 'part that chooses the weights', 'dev')
-    .option('--test <split>', 'part that is evaluated at the end', 'test')
-    .option('--seed <n>', 'of weights, order and masks', wholeNumber(0), 0)
-    .option('--run <folder>', 'where checkpoints are kept; the same command goes on there (default: ./runs/train-…)')
-    .option('--force', 'replace existing files')
-    .option('--json', 'one JSON document on stdout')
     .addHelpText('after', '\nExample:\n  coppice train --dataset digits:/data/fsdd --dataset-option strings=true --tokens words --out digits.onnx')
     .action((options: TrainCommandOptions) => trainCommand(options, context));
 }
@@ -67,10 +52,6 @@ async function trainCommand({ out, run: folder, tokens, mels, channels, rnn, hid
   const recogniser = await newRecogniser({ dataset, split: train, tokens, sizes });
   const { recogniser: trained, tuned, test: evaluation } = await fitRecogniser({ recogniser, dataset, splits, settings, seed, backend, threads, run, terminal });
   await writeRecogniser(trained, out, force);
-  if (json) {
-    terminal.print(JSON.stringify({ model: out, run: run.path, steps: tuned.steps, bestStep: tuned.bestStep, history: tuned.history, ...(evaluation && { test: evaluationReport(evaluation) }) }, undefined, 2));
-    return;
-  }
-  terminal.print(`${out}  ${countReferenceParameters({ ...sizes, tokens: recogniser.description.tokens.length }).toLocaleString('en')} parameters, the weights of step ${tuned.bestStep} of ${tuned.steps}`);
-  if (evaluation) printEvaluation([{ name: out, evaluation }], { split: test, terminal });
+  const parameters = countReferenceParameters({ ...sizes, tokens: recogniser.description.tokens.length }).toLocaleString('en');
+  printFit({ out, run: run.path, tuned, evaluation, split: test, about: `${parameters} parameters, `, json, terminal });
 }

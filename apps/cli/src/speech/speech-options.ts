@@ -51,6 +51,28 @@ export const addTuneOptions = (command: Command, defaults: TuneSettings = defaul
     .option('--patience <n>', 'stop after so many looks without a better one (default: never)', wholeNumber(1));
 };
 
+/** Options of the commands that train. */
+export interface FitOptions extends SpeechOptions, TuneOptions {
+  readonly out: string;
+  readonly run?: string;
+  readonly seed: number;
+  readonly train: string;
+  readonly dev: string;
+  readonly test: string;
+  readonly force?: boolean;
+  readonly json?: boolean;
+}
+
+/** @param seedOf what the seed decides */
+export const addFitOptions = (command: Command, seedOf: string): Command => command
+  .option('--train <split>', 'part to learn from', 'train')
+  .option('--dev <split>', 'part that chooses the weights', 'dev')
+  .option('--test <split>', 'part that is evaluated at the end', 'test')
+  .option('--seed <n>', `of ${seedOf}`, wholeNumber(0), 0)
+  .option('--run <folder>', `where checkpoints are kept; the same command goes on there (default: ./runs/${command.name()}-…)`)
+  .option('--force', 'replace existing files')
+  .option('--json', 'one JSON document on stdout');
+
 /** The settings that flags give. */
 export const givenTuning = (options: TuneOptions): Partial<TuneSettings> =>
   Object.fromEntries((Object.keys(defaultTuning) as (keyof TuneSettings)[]).flatMap((name) => (options[name] === undefined ? [] : [[name, options[name]]])));
