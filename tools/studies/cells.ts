@@ -8,7 +8,7 @@ export interface Cell {
   /** Share of the multiply–accumulates that is kept in the end. */
   readonly keep: number;
   readonly schedule: 'one-shot' | 'iterative';
-  readonly recovery: string;
+  readonly recovery: keyof typeof recoveries;
   readonly seed: number;
   readonly recipe: Omit<Recipe, 'dataset' | 'datasetOptions'>;
 }
@@ -23,6 +23,8 @@ export interface StudySettings {
   readonly schedules: readonly Cell['schedule'][];
   readonly seeds: readonly number[];
   readonly splits?: Recipe['splits'];
+  /** How a cut is followed up where a study does not vary that. */
+  readonly recovery: keyof typeof recoveries;
 }
 
 /** Shares after each round: about equal factors, at most a third of the compute at once. */
@@ -64,11 +66,11 @@ export function cell({ scorer, keep, schedule, recovery, seed }: CellParts, { st
 
 /** Every scorer once for each share, one-shot, with and without recovery. */
 export const everyScorer = (scorers: readonly string[], settings: StudySettings): Cell[] =>
-  scorers.flatMap((scorer) => settings.keep.flatMap((keep) => (['none', 'all'] as const).map((recovery) => cell({ scorer, keep, schedule: 'one-shot', recovery, seed: settings.seeds[0] }, settings))));
+  scorers.flatMap((scorer) => settings.keep.flatMap((keep) => (['none', settings.recovery] as const).map((recovery) => cell({ scorer, keep, schedule: 'one-shot', recovery, seed: settings.seeds[0] }, settings))));
 
 /** Some scorers over all shares, schedules and seeds; seeds change slowest, so that a study that is cut short has whole curves. */
 export const curves = (scorers: readonly string[], settings: StudySettings): Cell[] =>
-  settings.seeds.flatMap((seed) => settings.keep.flatMap((keep) => settings.schedules.flatMap((schedule) => scorers.map((scorer) => cell({ scorer, keep, schedule, recovery: 'all', seed }, settings)))));
+  settings.seeds.flatMap((seed) => settings.keep.flatMap((keep) => settings.schedules.flatMap((schedule) => scorers.map((scorer) => cell({ scorer, keep, schedule, recovery: settings.recovery, seed }, settings)))));
 
 /** What each part of recovery gives back. */
 export const recoveryParts = (scorer: string, settings: StudySettings): Cell[] =>

@@ -3,13 +3,13 @@
  * study that was stopped goes on where it was.
  * Usage: node tools/studies/run.ts scorers|curves|recovery --model digits.onnx --dataset digits:/data/fsdd [--dataset-option strings=true]
  *        [--scorers taylor,snip] [--keep 0.5,0.2] [--schedules one-shot] [--seeds 0,1]
- *        [--latency] [--dev heldOut] [--test dev] [--steps 400] [--runs runs/study] [--out docs/results/digits-scorers.md] [--threads 2]
+ *        [--speeds 0.9,1,1.1] [--recovery all] [--latency] [--dev heldOut] [--test dev] [--steps 400] [--runs runs/study] [--out docs/results/digits-scorers.md] [--threads 2]
  */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { createContainer, openCorpus, readRecogniser, runRecipe, RunDirectory, scorerNamed, scorerNames, settleRecipe, speechBackend, timedBackends, type Context, type RunReport } from '@coppice/cli';
-import { curves, everyScorer, recoveryParts, type Cell } from './cells.ts';
+import { curves, everyScorer, recoveries, recoveryParts, type Cell } from './cells.ts';
 import { remembered } from './remembered.ts';
 
 const { positionals: [study = ''], values } = parseArgs({
@@ -18,16 +18,17 @@ const { positionals: [study = ''], values } = parseArgs({
     model: { type: 'string' }, dataset: { type: 'string' }, 'dataset-option': { type: 'string', multiple: true, default: [] }, scorers: { type: 'string' },
     steps: { type: 'string', default: '400' }, runs: { type: 'string', default: 'runs/study' }, out: { type: 'string' }, threads: { type: 'string', default: '2' }, peak: { type: 'string', default: '0.001' },
     augment: { type: 'string', default: 'none' }, 'batch-size': { type: 'string', default: '16' },
-    keep: { type: 'string' }, schedules: { type: 'string', default: 'one-shot,iterative' }, seeds: { type: 'string', default: '0,1,2' }, dev: { type: 'string', default: 'dev' }, test: { type: 'string', default: 'test' }, latency: { type: 'boolean', default: false },
+    keep: { type: 'string' }, schedules: { type: 'string', default: 'one-shot,iterative' }, seeds: { type: 'string', default: '0,1,2' }, dev: { type: 'string', default: 'dev' }, test: { type: 'string', default: 'test' }, latency: { type: 'boolean', default: false }, speeds: { type: 'string', default: '1' }, recovery: { type: 'string', default: 'all' },
   },
 });
+if (!Object.hasOwn(recoveries, values.recovery)) throw new Error(`--recovery is one of ${Object.keys(recoveries).join(', ')}`);
 if (!values.model || !values.dataset) throw new Error('Say which recogniser and which corpus: --model digits.onnx --dataset digits:/data/fsdd');
 
 const scorers = values.scorers?.split(',') ?? [...scorerNames];
 const numbers = (text: string): number[] => text.split(',').map(Number);
 const settings = {
-  keep: numbers(values.keep ?? (study === 'curves' ? '0.7,0.5,0.35,0.2,0.1' : '0.5,0.2')), schedules: values.schedules.split(',') as Cell['schedule'][], seeds: numbers(values.seeds), splits: { dev: values.dev, test: values.test },
-  steps: Number(values.steps), tune: { peak: Number(values.peak), batchSize: Number(values['batch-size']), augment: values.augment as 'none', evaluateEvery: Math.max(50, Math.round(Number(values.steps) / 4)) },
+  keep: numbers(values.keep ?? (study === 'curves' ? '0.7,0.5,0.35,0.2,0.1' : '0.5,0.2')), schedules: values.schedules.split(',') as Cell['schedule'][], seeds: numbers(values.seeds), splits: { dev: values.dev, test: values.test }, recovery: values.recovery as Cell['recovery'],
+  steps: Number(values.steps), tune: { peak: Number(values.peak), batchSize: Number(values['batch-size']), augment: values.augment as 'none', speeds: numbers(values.speeds), evaluateEvery: Math.max(50, Math.round(Number(values.steps) / 4)) },
 };
 const studies: Readonly<Record<string, () => Cell[]>> = {
   scorers: () => everyScorer(scorers, settings), curves: () => curves(scorers, settings), recovery: () => recoveryParts(scorers[0], settings),
@@ -72,7 +73,7 @@ function write(path: string): void {
   writeFileSync(path, `# Study '${study}' on ${values.dataset!.split(':')[0]}
 
 Original: ${unit} **${percent(original.test.errors.rate)} %** (${percent(original.test.interval.low)}–${percent(original.test.interval.high)}), ${original.test.errors.utterances.length} utterances of the test part, ${(original.cost.macs / 1e6).toFixed(1)} M MACs at the sizes of the trace, ${(original.cost.params / 1e3).toFixed(0)} k parameters.
-Fine-tuning: ${settings.steps} steps in all, batch ${settings.tune.batchSize}, Adam, one cycle up to ${settings.tune.peak}. ${backend.name}, ${threads} threads${values.latency ? '; speed is the latency of one utterance of middle length in WebAssembly, one thread' : ''}.
+Fine-tuning: ${settings.steps} steps in all, batch ${settings.tune.batchSize}, Adam, one cycle up to ${settings.tune.peak}, speeds ${settings.tune.speeds.join(', ')}. ${backend.name}, ${threads} threads${values.latency ? '; speed is the latency of one utterance of middle length in WebAssembly, one thread' : ''}.
 p: paired approximate randomisation over utterances.
 
 \`\`\`sh

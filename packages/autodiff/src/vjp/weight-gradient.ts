@@ -14,7 +14,8 @@ interface Meeting {
 /**
  * dw[(g a), b, k] = Σ_{n,t} rows[n,(g a),t] · source[n,(g b), s·t + d·k − p]: the source padded once, channels last; then each tap is a
  * strided slice and one matrix product, 2–3 times faster than a convolution with swapped roles. With one channel in all, the slices
- * make one product; with one channel in each group, a product element by element.
+ * make one product; with one channel in each group, a product element by element. Where the last axis is strided, as many taps as the
+ * stride make one product.
  */
 export function weightGradient(emit: Emit, meeting: Meeting): Value {
   const { rows, source, window: { taps }, group } = meeting;
@@ -35,6 +36,8 @@ export function weightGradient(emit: Emit, meeting: Meeting): Value {
       const columns = emit.concat(all.map((tap) => emit.reshape(seen(emit, padded, meeting, tap, 1), [1, -1])), 0);
       return emit.reshape(emit.op('Gemm', [left, columns], { transB: 1 }), shape);
     }
+    const folded = foldLastAxis(meeting);
+    if (folded) return foldedGradient(emit, meeting, left, folded);
     const padded = pad(emit, emit.transpose(source, [0, ...space.map((axis) => axis + 2), 1]), meeting, 1, 1);
     const products = all.map((tap) => emit.matMul(left, emit.reshape(seen(emit, padded, meeting, tap, 1), [-1, b])));
     return emit.reshape(tapsLast(emit, products, 2), shape);
@@ -44,6 +47,52 @@ export function weightGradient(emit: Emit, meeting: Meeting): Value {
   const padded = pad(emit, emit.transpose(groups(source, b), [1, 0, ...space.map((axis) => axis + 3), 2]), meeting, 2, 1);
   const products = all.map((tap) => emit.matMul(left, emit.reshape(seen(emit, padded, meeting, tap, 2), [group, -1, b])));
   return emit.reshape(tapsLast(emit, products, 3), shape);
+}
+
+/** The last spatial axis in pieces as long as the stride. */
+interface Fold {
+  readonly stride: number;
+  /** Pieces that hold all taps of a step; the last one may have elements that no tap meets. */
+  readonly taps: number;
+  /** Pieces of the padded source. */
+  readonly pieces: number;
+  /** Pieces that a tap meets. */
+  readonly met: number;
+  /** Padding behind what the convolution itself pads, so that the pieces come out even. */
+  readonly extra: number;
+}
+
+/** Undefined where it would change nothing, or sizes are open. */
+function foldLastAxis({ rows, source, window: { taps, strides, dilations, before, after } }: Meeting): Fold | undefined {
+  const last = taps.length - 1;
+  const [stride, count, front, end, steps, size] = [strides[last], taps[last], before[last], after[last], rows.shape[last + 2], source.shape[last + 2]];
+  if (stride === 1 || count === 1 || dilations[last] !== 1 || steps === undefined || size === undefined || typeof front !== 'number' || typeof end !== 'number') return undefined;
+  const pieces = Math.ceil(count / stride);
+  const padded = front + size + end;
+  const met = steps - 1 + pieces;
+  const all = Math.max(Math.ceil(padded / stride), met);
+  return { stride, taps: pieces, pieces: all, met, extra: all * stride - padded };
+}
+
+/**
+ * The same sum over a source whose last axis is folded into its channels, [n, …, S, b] → [n, …, S / stride, (stride b)]: a window of
+ * stride 1, whose slices are contiguous, and as many products fewer.
+ */
+function foldedGradient(emit: Emit, meeting: Meeting, left: Value, { stride, taps: pieces, pieces: all, met, extra }: Fold): Value {
+  const { rows, source, window } = meeting;
+  const [a, b] = [rows.shape[1]!, source.shape[1]!];
+  const [last, space] = [window.taps.length - 1, window.taps.map((_, axis) => axis)];
+  const after = window.after.with(last, (window.after[last] as number) + extra);
+  const padded = pad(emit, emit.transpose(source, [0, ...space.map((axis) => axis + 2), 1]), { ...meeting, window: { ...window, after } }, 1, 1);
+  // A zero keeps the size that the axis has.
+  const whole = emit.reshape(padded, [0, ...space.slice(0, -1).map(() => 0), all, stride * b]);
+  const folded = met === all ? whole : emit.slice(whole, { axes: [last + 1], starts: [0], ends: [met] });
+  const taps = window.taps.with(last, pieces);
+  const narrow: Meeting = { ...meeting, window: { ...window, taps, strides: window.strides.with(last, 1), spans: window.spans.with(last, pieces) } };
+  const products = everyTap(taps).map((tap) => emit.matMul(left, emit.reshape(seen(emit, folded, narrow, tap, 1), [-1, stride * b])));
+  const stacked = emit.reshape(emit.concat(products.map((product) => emit.unsqueeze(product, [0])), 0), [-1, pieces, a, stride, b]);
+  const kernel = emit.reshape(emit.transpose(stacked, [2, 4, 0, 1, 3]), [a, b, ...taps.slice(0, -1), pieces * stride]);
+  return pieces * stride === window.taps[last] ? kernel : emit.slice(kernel, { axes: [last + 2], starts: [0], ends: [window.taps[last]] });
 }
 
 /** Values of one rank, one for each tap, stacked along a new last axis. */
