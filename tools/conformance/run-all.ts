@@ -1,5 +1,5 @@
 import { fork } from 'node:child_process';
-import type { OfficialResult } from '@coppice/testkit';
+import type { Finding, OfficialResult } from '@coppice/testkit';
 
 /** What a worker tells: one result, for the test with this number. */
 export interface Message {
@@ -27,6 +27,25 @@ export async function runAll(backend: string, { tests, count, timeLimitMs, progr
     if (results.length < count) results.push({ kind: 'fails', reason: end });
   }
   return results;
+}
+
+/** What a worker tells of the testkit's own suite. */
+export interface SuiteMessage {
+  readonly claims: number;
+  readonly findings: readonly Finding[];
+}
+
+/** The testkit's own suite on one backend, in a process of its own; one that ends without an answer is a finding. */
+export function runSuite(backend: string, timeLimitMs: number): Promise<SuiteMessage> {
+  return new Promise((resolve) => {
+    const child = fork(new URL('./run.ts', import.meta.url), ['--worker', '--suite', '--backend', backend], { serialization: 'advanced' });
+    const timer = setTimeout(() => child.kill('SIGKILL'), timeLimitMs);
+    child.once('message', (message: SuiteMessage) => resolve(message));
+    child.once('close', (code, signal) => {
+      clearTimeout(timer);
+      resolve({ claims: 0, findings: [{ family: 'life cycle', title: 'the suite ends', kind: 'wrong', message: `its process ended without an answer (${signal ?? `exit code ${code}`})` }] });
+    });
+  });
 }
 
 /** Runs tests from the first without a result on; returns why the process ended. */

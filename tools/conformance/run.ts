@@ -2,15 +2,15 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { parseArgs } from 'node:util';
-import { officialTests, runOfficialTest, subjectOfTest } from '@coppice/testkit';
+import { checkBackend, countClaims, officialTests, runOfficialTest, subjectOfTest } from '@coppice/testkit';
 import { backends, oracles } from './backends.ts';
 import { describeResults, violationsOf, type Column } from './describe-results.ts';
-import { runAll, type Message } from './run-all.ts';
+import { runAll, runSuite, type Message, type SuiteMessage } from './run-all.ts';
 
 /**
- * Runs ONNX's official operator tests on backends: `node tools/conformance/run.ts [--backend onnx:native,onnx:wasm] [--tests /usr/share/libonnx-testdata/data]
+ * Runs ONNX's official operator tests, and the testkit's own suite, on backends: `node tools/conformance/run.ts [--backend onnx:native,onnx:wasm] [--tests /usr/share/libonnx-testdata/data]
  * [--out docs/results/conformance.md] [--limit 30]`. The tests are Debian's `libonnx-testdata`. Ends with 1 if a test fails on a backend, or one of our
- * scope is refused. Each backend runs in a process of its own; a test may take `--limit` seconds.
+ * scope is refused, or the suite has a finding. Each backend runs in a process of its own; a test may take `--limit` seconds.
  */
 const { values } = parseArgs({
   options: {
@@ -19,6 +19,7 @@ const { values } = parseArgs({
     out: { type: 'string' },
     limit: { type: 'string', default: '30' },
     worker: { type: 'boolean', default: false },
+    suite: { type: 'boolean', default: false },
     from: { type: 'string', default: '0' },
   },
 });
@@ -27,10 +28,14 @@ const all = { ...backends, ...oracles };
 
 async function work(): Promise<void> {
   const backend = await all[values.backend]();
+  const send = (message: Message | SuiteMessage): Promise<void> => new Promise((sent) => { process.send!(message, undefined, {}, () => sent()); });
+  if (values.suite) {
+    await send({ claims: countClaims(backend), findings: await checkBackend(backend) });
+    return process.disconnect();
+  }
   const tests = officialTests(values.tests);
   for (let test = Number(values.from); test < tests.length; test++) {
-    const message: Message = { test, result: await runOfficialTest(backend, tests[test]) };
-    await new Promise<void>((sent) => { process.send!(message, undefined, {}, () => sent()); });
+    await send({ test, result: await runOfficialTest(backend, tests[test]) });
   }
   process.disconnect();
 }
@@ -47,7 +52,8 @@ async function lead(): Promise<void> {
     const results = await runAll(name, { tests: values.tests, count: tests.length, timeLimitMs: 1000 * Number(values.limit), progress: (done) => { if (done % 50 === 0) process.stderr.write(`\r${name}: ${done} of ${tests.length} `); } });
     process.stderr.write(`\r${name}: ${tests.length} of ${tests.length}\n`);
     const { version } = await (await all[name]()).info();
-    columns.push({ name, version, backend: names.includes(name), results });
+    const backend = names.includes(name);
+    columns.push({ name, version, backend, results, ...(backend && { suite: await runSuite(name, 600_000) }) });
   }
   const described = tests.map((test) => ({ name: test.name, subject: subjectOfTest(test) }));
   const text = describeResults(described, columns, { machine: machine(), command: `node tools/conformance/run.ts${values.out ? ` --out ${values.out}` : ''}` });

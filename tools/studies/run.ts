@@ -8,7 +8,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
-import { createContainer, openCorpus, readRecogniser, runRecipe, RunDirectory, scorerNamed, scorerNames, settleRecipe, speechBackend, timedBackends, type Context, type RunReport } from '@coppice/cli';
+import { builtInNames, createContainer, openCorpus, readRecogniser, runRecipe, RunDirectory, scorerNamed, settleRecipe, speechBackend, timedBackends, type Context, type RunReport } from '@coppice/cli';
 import { curves, everyScorer, recoveries, recoveryParts, type Cell } from './cells.ts';
 import { remembered } from './remembered.ts';
 
@@ -24,7 +24,7 @@ const { positionals: [study = ''], values } = parseArgs({
 if (!Object.hasOwn(recoveries, values.recovery)) throw new Error(`--recovery is one of ${Object.keys(recoveries).join(', ')}`);
 if (!values.model || !values.dataset) throw new Error('Say which recogniser and which corpus: --model digits.onnx --dataset digits:/data/fsdd');
 
-const scorers = values.scorers?.split(',') ?? [...scorerNames];
+const scorers = values.scorers?.split(',') ?? [...builtInNames.Scorer];
 const numbers = (text: string): number[] => text.split(',').map(Number);
 const settings = {
   keep: numbers(values.keep ?? (study === 'curves' ? '0.7,0.5,0.35,0.2,0.1' : '0.5,0.2')), schedules: values.schedules.split(',') as Cell['schedule'][], seeds: numbers(values.seeds), splits: { dev: values.dev, test: values.test }, recovery: values.recovery as Cell['recovery'],

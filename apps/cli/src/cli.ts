@@ -2,9 +2,10 @@ import { CoppiceError, type ErrorCode } from '@coppice/graph';
 import { Command, CommanderError } from 'commander';
 import type { Container } from 'inversify';
 import { defineBench } from './commands/bench.ts';
-import { defineBackends, defineScorers } from './commands/catalogue.ts';
+import { defineScorers } from './commands/catalogue.ts';
 import { defineCompareScorers } from './commands/compare-scorers.ts';
 import { defineDemo } from './commands/demo.ts';
+import { defineDoctor } from './commands/doctor.ts';
 import { defineEval } from './commands/eval.ts';
 import { defineFinetune } from './commands/finetune.ts';
 import { defineInspect } from './commands/inspect.ts';
@@ -16,6 +17,7 @@ import { defineVerify } from './commands/verify.ts';
 import { createContainer } from './container.ts';
 import { exitCodes, type Context } from './context.ts';
 import { Interrupted } from './run/interrupt.ts';
+import { loadPluginsOf } from './plugins.ts';
 import { createTerminal, type TextStream } from './terminal.ts';
 import { version } from './version.ts';
 
@@ -62,7 +64,8 @@ function defineProgram(context: Context, out: TextStream): Command {
     .exitOverride()
     .configureOutput({ writeOut: (text) => out.write(text), writeErr: () => undefined, getOutHelpWidth: () => 100 })
     .addHelpText('after', '\nExample:\n  coppice prune model.onnx --macs 0.5 --out slim.onnx');
-  for (const define of [defineInspect, definePrune, defineVerify, defineBench, defineTrain, defineFinetune, defineEval, defineSensitivity, defineCompareScorers, defineReference, defineDemo, defineScorers, defineBackends]) define(program, context);
+  program.hook('preAction', (_, command) => loadPluginsOf(command, context));
+  for (const define of [defineInspect, definePrune, defineVerify, defineBench, defineTrain, defineFinetune, defineEval, defineSensitivity, defineCompareScorers, defineReference, defineDemo, defineScorers, defineDoctor]) define(program, context);
   return program;
 }
 

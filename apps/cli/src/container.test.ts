@@ -6,7 +6,7 @@ import * as magnitude from '@coppice/scorer-magnitude';
 import * as sensitivity from '@coppice/scorer-sensitivity';
 import { Container, ContainerModule } from 'inversify';
 import { afterAll, describe, expect, it } from 'vitest';
-import { addDataset, backendNamed, backendNames, createContainer, datasetNamed, datasetNames, datasetsKnown, scorerNamed, scorerNames } from './container.ts';
+import { addPlugin, backendNamed, builtInNames, createContainer, datasetNamed, namesOf, scorerNamed } from './container.ts';
 import { folderWithModel, removeFolders, run } from './testing/command-line.ts';
 
 afterAll(removeFolders);
@@ -14,24 +14,24 @@ afterAll(removeFolders);
 describe('the composition root', () => {
   it('binds every backend, scorer and dataset format under its name', () => {
     const container = createContainer();
-    for (const name of backendNames) expect(backendNamed(container, name).name).toContain(name);
-    for (const name of scorerNames) expect(scorerNamed(container, name).name).toBe(name);
-    for (const name of datasetNames) expect(datasetNamed(container, name).name).toBe(name);
+    for (const name of builtInNames.Backend) expect(backendNamed(container, name).name).toContain(name);
+    for (const name of builtInNames.Scorer) expect(scorerNamed(container, name).name).toBe(name);
+    for (const name of builtInNames.Dataset) expect(datasetNamed(container, name).name).toBe(name);
   });
 
   it('knows the name of every scorer that the packages export', () => {
     const exported = [magnitude, activation, gradient, sensitivity].flatMap((module) => Object.values(module)).flatMap((value) => ('needs' in value ? [value.name] : []));
-    expect([...scorerNames].toSorted()).toEqual(exported.toSorted());
+    expect([...builtInNames.Scorer].toSorted()).toEqual(exported.toSorted());
   });
 
   it('names what there is when asked for something else', () => {
-    expect(() => backendNamed(createContainer(), 'tfjs')).toThrow(expect.objectContaining({ code: 'COPPICE_BACKEND_MISSING', message: expect.stringContaining('onnx:native') }));
+    expect(() => backendNamed(createContainer(), 'abacus')).toThrow(expect.objectContaining({ code: 'COPPICE_BACKEND_MISSING', message: expect.stringContaining('onnx:native') }));
     expect(() => scorerNamed(createContainer(), 'magic')).toThrow(expect.objectContaining({ code: 'COPPICE_SCORER_UNKNOWN', message: expect.stringContaining('l2') }));
     const container = createContainer();
-    addDataset(container, { name: 'tones', open: () => Promise.reject(new Error('not opened')) });
-    expect(datasetsKnown(container)).toEqual(['digits', 'librispeech', 'tones']);
+    addPlugin(container, 'Dataset', { name: 'tones', open: () => Promise.reject(new Error('not opened')) });
+    expect(namesOf(container, 'Dataset')).toEqual(['digits', 'librispeech', 'tones']);
     expect(() => datasetNamed(container, 'noise')).toThrow(expect.objectContaining({ code: 'COPPICE_DATASET_UNKNOWN', message: expect.stringContaining('digits, librispeech, tones') }));
-    expect(datasetsKnown(createContainer())).toEqual(['digits', 'librispeech']);
+    expect(namesOf(createContainer(), 'Dataset')).toEqual(['digits', 'librispeech']);
   });
 
   it('runs a command on fakes of nothing but the tokens that it asks for', async () => {

@@ -1,5 +1,5 @@
 import { onnxModule } from '@coppice/backend-onnx';
-import { CoppiceError } from '@coppice/graph';
+import { CoppiceError, type ErrorCode } from '@coppice/graph';
 import { tokens, type Backend, type Scorer } from '@coppice/core';
 import { digitsModule } from '@coppice/dataset-digits';
 import { librispeechModule } from '@coppice/dataset-librispeech';
@@ -13,13 +13,29 @@ import { Container, type ContainerModule } from 'inversify';
 /** The plugins that come with Coppice. */
 export const builtInModules: readonly ContainerModule[] = [onnxModule, magnitudeModule, activationModule, gradientModule, sensitivityModule, digitsModule, librispeechModule];
 
-/** Names under which the built-in plugins bind backends and scorers; a container cannot list its names by itself. */
-export const backendNames = ['onnx', 'onnx:wasm', 'onnx:native'] as const;
-export const scorerNames = ['l1', 'l2', 'geometric-median', 'bn-scale', 'lamp', 'random', 'mean-magnitude', 'variance', 'apoz', 'wanda', 'taylor', 'fisher', 'gradient-norm', 'snip', 'obd', 'measured-loss'] as const;
-export const datasetNames = ['digits', 'librispeech'] as const;
+/** What plugins may bring. */
+export interface PluginKinds {
+  readonly Backend: Backend;
+  readonly Scorer: Scorer;
+  readonly Dataset: DatasetFormat;
+}
+export type PluginKind = keyof PluginKinds;
 
-/** Names of dataset formats that plugins brought, each bound without a name of its own. */
-const addedDatasets = Symbol('names of added datasets');
+/** Names under which the built-in plugins bind what they bring; a container cannot list its names by itself. */
+export const builtInNames = {
+  Backend: ['onnx', 'onnx:wasm', 'onnx:native'],
+  Scorer: ['l1', 'l2', 'geometric-median', 'bn-scale', 'lamp', 'random', 'mean-magnitude', 'variance', 'apoz', 'wanda', 'taylor', 'fisher', 'gradient-norm', 'snip', 'obd', 'measured-loss'],
+  Dataset: ['digits', 'librispeech'],
+} as const satisfies Record<PluginKind, readonly string[]>;
+
+/** Names that plugins of the user brought, each bound without a name of its own. */
+const addedNames: Readonly<Record<PluginKind, symbol>> = { Backend: Symbol('added backends'), Scorer: Symbol('added scorers'), Dataset: Symbol('added datasets') };
+
+const missing: Readonly<Record<PluginKind, { readonly what: string; readonly code: ErrorCode; readonly example: string }>> = {
+  Backend: { what: 'backend', code: 'COPPICE_BACKEND_MISSING', example: './my-backend.ts' },
+  Scorer: { what: 'scorer', code: 'COPPICE_SCORER_UNKNOWN', example: './my-scorer.ts' },
+  Dataset: { what: 'dataset format', code: 'COPPICE_DATASET_UNKNOWN', example: './my-dataset.ts' },
+};
 
 /** The composition root: one container with all plugins of this app. */
 export function createContainer(modules: readonly ContainerModule[] = builtInModules): Container {
@@ -28,45 +44,41 @@ export function createContainer(modules: readonly ContainerModule[] = builtInMod
   return container;
 }
 
+/** Binds what a plugin of the user brings under its name. */
+export function addPlugin<K extends PluginKind>(container: Container, kind: K, plugin: PluginKinds[K]): void {
+  container.bind<PluginKinds[K]>(tokens[kind]).toConstantValue(plugin).whenNamed(plugin.name);
+  container.bind<string>(addedNames[kind]).toConstantValue(plugin.name);
+}
+
+export const isBound = (container: Container, kind: PluginKind, name: string): boolean => container.isBound(tokens[kind], { name });
+
+/** The names that a user can choose from: built-in ones, and those that `addPlugin` bound. */
+export const namesOf = (container: Container, kind: PluginKind): string[] =>
+  [...builtInNames[kind].filter((name) => isBound(container, kind, name)), ...namesAdded(container, kind)];
+
+/** Those that `addPlugin` bound. */
+export const namesAdded = (container: Container, kind: PluginKind): string[] => (container.isBound(addedNames[kind]) ? container.getAll<string>(addedNames[kind]) : []);
+
+function named<K extends PluginKind>(container: Container, kind: K, name: string): PluginKinds[K] {
+  if (isBound(container, kind, name)) return container.get<PluginKinds[K]>(tokens[kind], { name });
+  const { what, code, example } = missing[kind];
+  throw new CoppiceError(code, `There is no ${what} '${name}'. Choose one of ${namesOf(container, kind).join(', ')}, or bring your own with --plugin ${example}.`);
+}
+
 /**
  * The backend bound under a name.
  * @throws CoppiceError `COPPICE_BACKEND_MISSING`
  */
-export function backendNamed(container: Container, name: string): Backend {
-  if (!container.isBound(tokens.Backend, { name })) throw new CoppiceError('COPPICE_BACKEND_MISSING', `There is no backend '${name}'. Choose one of ${backendNames.join(', ')}.`);
-  return container.get<Backend>(tokens.Backend, { name });
-}
-
-/** The scorers that are bound under any of these names, each with its name. */
-export const scorersNamed = (container: Container, names: readonly string[]): Scorer[] =>
-  names.filter((name) => container.isBound(tokens.Scorer, { name })).map((name) => container.get<Scorer>(tokens.Scorer, { name }));
+export const backendNamed = (container: Container, name: string): Backend => named(container, 'Backend', name);
 
 /**
  * The scorer bound under a name.
- * @param known names to list when there is no such scorer
  * @throws CoppiceError `COPPICE_SCORER_UNKNOWN`
  */
-export function scorerNamed(container: Container, name: string, known: readonly string[] = scorerNames): Scorer {
-  const [scorer] = scorersNamed(container, [name]);
-  if (!scorer) throw new CoppiceError('COPPICE_SCORER_UNKNOWN', `There is no scorer '${name}'. Choose one of ${known.join(', ')}, or bring your own with --plugin ./my-scorer.ts.`);
-  return scorer;
-}
-
-/** Binds a dataset format of a plugin under its name. */
-export function addDataset(container: Container, format: DatasetFormat): void {
-  container.bind<DatasetFormat>(tokens.Dataset).toConstantValue(format).whenNamed(format.name);
-  container.bind<string>(addedDatasets).toConstantValue(format.name);
-}
-
-/** The dataset formats that a user can name: built-in ones, and those that `addDataset` bound. */
-export const datasetsKnown = (container: Container): string[] =>
-  [...datasetNames.filter((name) => container.isBound(tokens.Dataset, { name })), ...(container.isBound(addedDatasets) ? container.getAll<string>(addedDatasets) : [])];
+export const scorerNamed = (container: Container, name: string): Scorer => named(container, 'Scorer', name);
 
 /**
  * The dataset format bound under a name.
  * @throws CoppiceError `COPPICE_DATASET_UNKNOWN`
  */
-export function datasetNamed(container: Container, name: string): DatasetFormat {
-  if (!container.isBound(tokens.Dataset, { name })) throw new CoppiceError('COPPICE_DATASET_UNKNOWN', `There is no dataset format '${name}'. Choose one of ${datasetsKnown(container).join(', ')}, or bring your own with --plugin ./my-dataset.ts.`);
-  return container.get<DatasetFormat>(tokens.Dataset, { name });
-}
+export const datasetNamed = (container: Container, name: string): DatasetFormat => named(container, 'Dataset', name);

@@ -6,9 +6,10 @@ import { dimension, namedFile, repeated, wholeNumber } from './arguments.ts';
 import { backendNamed } from './container.ts';
 import type { Context } from './context.ts';
 import { readInputs, type NamedFile } from './input-files.ts';
+import { addPluginOptions, type PluginOptions } from './plugins.ts';
 
 /** Options of every command that runs a model. */
-export interface RunOptions {
+export interface RunOptions extends PluginOptions {
   readonly backend: string;
   readonly threads?: number;
   readonly input?: readonly NamedFile[];
@@ -22,8 +23,8 @@ export interface AnalysisOptions extends RunOptions {
   readonly release?: readonly string[];
 }
 
-export const addRunOptions = (command: Command, { backend }: { readonly backend?: string } = { backend: 'onnx' }): Command => command
-  .option('--backend <name>', 'what runs the model: onnx (WebAssembly), onnx:native', backend)
+export const addRunOptions = (command: Command, { backend }: { readonly backend?: string } = { backend: 'onnx' }): Command => addPluginOptions(command)
+  .option('--backend <name>', 'what runs the model: onnx (WebAssembly), onnx:native; `coppice doctor` lists them', backend)
   .option('--threads <n>', 'threads of the backend (default: 1)', wholeNumber(1))
   .option('--input <name=file.npy>', 'use this tensor instead of a made-up one; repeatable', namedFile)
   .option('--dim <name=n>', 'size of an open input dimension, e.g. time=100; repeatable', dimension);

@@ -6,7 +6,7 @@ import { CoppiceError, type Model } from '@coppice/graph';
 import { writeModel } from '@coppice/graph/node';
 import { rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { scorerNamed, scorerNames } from './container.ts';
+import { scorerNamed } from './container.ts';
 import type { Context } from './context.ts';
 import { readBatches, type NamedFile } from './input-files.ts';
 import { measureInTurns, type Timing } from './measure.ts';
@@ -14,12 +14,11 @@ import { filesOf, identifyFiles } from './model-hash.ts';
 import { openModel, type AnalysisOptions } from './model-options.ts';
 import { checkOutputs, uninterrupted } from './output-files.ts';
 import { planText, writeText } from './plan-document.ts';
-import { loadPlugins, type PluginOptions } from './plugins.ts';
 import { noteReleased, releasedShapes, type ReleasedShapes } from './released-states.ts';
 import { randomRuns } from './random-inputs.ts';
 
 /** Options of `coppice prune`. */
-export interface PruneOptions extends AnalysisOptions, PluginOptions {
+export interface PruneOptions extends AnalysisOptions {
   readonly out: string;
   /** Default: `plan.json` in the folder of `out`. */
   readonly plan?: string;
@@ -63,9 +62,8 @@ export interface PruneReport {
 export async function pruneModel(path: string, options: PruneOptions, context: Context): Promise<PruneReport> {
   const { terminal } = context;
   const { out, plan: planPath = join(dirname(out), 'plan.json'), force = false } = options;
-    checkOutputs([out, planPath], { force, inputs: [path] });
-  const added = await loadPlugins(context.container, context.folder, options);
-  const scorer = scorerNamed(context.container, options.scorer, [...scorerNames, ...added]);
+  checkOutputs([out, planPath], { force, inputs: [path] });
+  const scorer = scorerNamed(context.container, options.scorer);
   const request = planRequest(options, scorer.comparable);
   const { model, backend, trace, units, given, milliseconds } = await openModel(path, options, context);
   const files = filesOf(model, path);

@@ -3,11 +3,10 @@ import { drawScorers } from '@coppice/report';
 import { InvalidArgumentError, Option, type Command } from 'commander';
 import { basename } from 'node:path';
 import { share } from '../arguments.ts';
-import { scorerNamed, scorerNames } from '../container.ts';
+import { namesOf, scorerNamed } from '../container.ts';
 import type { Context } from '../context.ts';
 import { countOf, formatMs, formatShare } from '../human-numbers.ts';
 import { openOutputFolder } from '../output-folder.ts';
-import { loadPlugins } from '../plugins.ts';
 import { compareScorers, type ScorerComparison } from '../speech/compare-scorers.ts';
 import { rateName } from '../speech/evaluation-text.ts';
 import { addStudyOptions, openStudy, type StudyOptions } from '../speech/study.ts';
@@ -52,12 +51,11 @@ const FILES = ['scorers.svg', 'scorers.json'] as const;
 async function compareCommand(path: string, { scorers: wanted, macs, ranking, measured = false, rebuild = false, ...options }: CompareOptions, context: Context): Promise<void> {
   const { terminal } = context;
   const folder = openOutputFolder({ base: context.folder, wanted: options.out, usual: 'scorers', files: FILES, force: options.force });
-  const added = await loadPlugins(context.container, context.folder, options);
-  const known = [...scorerNames, ...added];
+  const known = namesOf(context.container, 'Scorer');
   // The yardstick is dear, so it is only among all where it is asked for.
   const listed = wanted.flatMap((name) => (name === 'all' ? known.filter((each) => each !== YARDSTICK) : [name]));
-  const scorers: Scorer[] = [...new Set([...CONTROLS, ...listed])].map((name) => scorerNamed(context.container, name, known));
-  const yardstick = measured ? scorerNamed(context.container, YARDSTICK, known) : undefined;
+  const scorers: Scorer[] = [...new Set([...CONTROLS, ...listed])].map((name) => scorerNamed(context.container, name));
+  const yardstick = measured ? scorerNamed(context.container, YARDSTICK) : undefined;
   const study = await openStudy(path, options, context);
   const start = performance.now();
   const report = await compareScorers({ ...study, scorers, yardstick, macs, ranking, rebuild, onProgress: (text, done, of) => terminal.progress(`${progressBar(done, of)} ${text}`) });

@@ -1,6 +1,5 @@
 import { InvalidArgumentError, type Command } from 'commander';
 import type { Context } from '../context.ts';
-import { loadPlugins } from '../plugins.ts';
 import { corpusOf, preparePart } from '../speech/corpus.ts';
 import { evaluateRecogniser, type Evaluation } from '../speech/evaluate.ts';
 import { compareEvaluations, evaluationReport, printEvaluation } from '../speech/evaluation-text.ts';
@@ -38,7 +37,6 @@ function decoder(text: string): 'greedy' | number {
 
 async function evalCommand(paths: readonly string[], { split, decoder: kind, description, show = false, json = false, ...options }: EvalOptions, context: Context): Promise<void> {
   const { terminal } = context;
-  await loadPlugins(context.container, context.folder, options);
   const { backend, threads } = await speechBackend(context, options);
   const recognisers = paths.map((path) => readRecogniser(path, description));
   const dataset = await corpusOf(context, { dataset: options.dataset, options: options.datasetOption });

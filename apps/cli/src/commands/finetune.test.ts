@@ -19,7 +19,7 @@ beforeAll(async () => {
   folder = newFolder();
   await trainedModel(corpus, folder);
   // Nothing is rebuilt: a model that has forgotten much.
-  const { code } = await run(['prune', at('model.onnx'), '--macs', '0.5', '--out', at('slim.onnx')]);
+  const { code } = await run(['prune', at('model.onnx'), '--macs', '0.25', '--out', at('slim.onnx')]);
   expect(code).toBe(0);
   await writeRecogniser(smallRecogniser(), at('other.onnx'), false);
 });

@@ -5,7 +5,6 @@ import type { Command } from 'commander';
 import type { Context } from '../context.ts';
 import { identifyFiles } from '../model-hash.ts';
 import { checkOutputs } from '../output-files.ts';
-import { loadPlugins } from '../plugins.ts';
 import { defaultTuning } from '../recipe/recipe.ts';
 import { corpusOf } from '../speech/corpus.ts';
 import { printFit } from '../speech/fit-text.ts';
@@ -37,7 +36,6 @@ async function finetuneCommand(path: string, { out, run: folder, teacher, descri
   const { terminal } = context;
   if (teacher === undefined && options.distillation) throw new CoppiceError('COPPICE_ARGUMENT_INVALID', `--distillation ${options.distillation} needs a teacher: name a model with --teacher.`);
   checkOutputs([out, descriptionPath(out)], { force, inputs: [path, ...(teacher ? [teacher] : [])] });
-  await loadPlugins(context.container, context.folder, options);
   const { backend, threads } = await speechBackend(context, options);
   const given = readRecogniser(path, description);
   const recogniser = fromScratch ? { ...given, model: withWeights(given.model, freshWeights(given.model, seed)) } : given;

@@ -27,9 +27,9 @@ describe('coppice bench', () => {
   });
 });
 
-describe('coppice backends', () => {
+describe('coppice doctor', () => {
   it('lists what runs here, and why the others do not', async () => {
-    const { out } = await run(['backends', '--json']);
-    expect(JSON.parse(out).map(({ name }: { name: string }) => name)).toEqual(['onnx', 'onnx:wasm', 'onnx:native']);
+    const { out } = await run(['doctor', '--json']);
+    expect(JSON.parse(out).backends.map(({ name }: { name: string }) => name)).toEqual(['onnx', 'onnx:wasm', 'onnx:native']);
   });
 });

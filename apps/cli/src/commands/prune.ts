@@ -27,9 +27,7 @@ export function definePrune(program: Command, context: Context): void {
     .addOption(new Option('--ranking <kind>', 'the same share of every group, or the least important units anywhere').choices(['uniform', 'global']))
     .option('--scorer <name>', 'importance criterion (default: l2, with a corpus taylor); `coppice scorers` lists them')
     .option('--seed <n>', 'for scorers with random numbers, and for the order of training (default: 0)', wholeNumber(0))
-    .option('--data <name=file.npy>', 'calibration inputs for scorers that need activations; repeatable', namedFile)
-    .option('--plugin <file>', 'a file that exports a scorer; repeatable', repeated)
-    .option('--config <file>', 'configuration file (default: coppice.config.ts where there is one)');
+    .option('--data <name=file.npy>', 'calibration inputs for scorers that need activations; repeatable', namedFile);
   addAnalysisOptions(command, { backend: undefined });
   addCorpusOptions(command.optionsGroup('With a corpus, the accuracy grows back:').option('--dataset <format:folder>', 'score, fine-tune and evaluate on this corpus, e.g. digits:/data/fsdd'))
     .option('--recipe <file>', 'a .ts, .js or .json file with all of this; flags replace its entries')

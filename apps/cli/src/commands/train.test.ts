@@ -25,7 +25,7 @@ beforeAll(async () => {
 describe('coppice train', () => {
   it('writes a model with its description that recognises what it was never trained on', () => {
     expect(first).toMatchObject({ code: 0, err: '' });
-    expect(first.out).toMatch(/model\.onnx +6,347 parameters, the weights of step 160 of 160\n/);
+    expect(first.out).toMatch(/model\.onnx +6,347 parameters, the weights of step 240 of 240\n/);
     const [, rate] = /model\.onnx +(\d+\.\d) % /.exec(first.out)!;
     expect(Number(rate)).toBeLessThan(25);
     const { model, description } = readRecogniser(at('model.onnx'));
@@ -36,10 +36,10 @@ describe('coppice train', () => {
 
   it('goes on with --force where it was: nothing is left to do, and the bytes are the same', async () => {
     const before = readFileSync(at('model.onnx'));
-    const { code, out } = await run([...trainOnTones(corpus), '--steps', '160', '--out', at('model.onnx'), '--force', '--json'], { folder });
+    const { code, out } = await run([...trainOnTones(corpus), '--steps', '240', '--out', at('model.onnx'), '--force', '--json'], { folder });
     const { steps, history, test } = JSON.parse(out);
-    expect({ code, steps }).toEqual({ code: 0, steps: 160 });
-    expect(history.map(({ step }: { step: number }) => step)).toEqual([80, 160]);
+    expect({ code, steps }).toEqual({ code: 0, steps: 240 });
+    expect(history.map(({ step }: { step: number }) => step)).toEqual([120, 240]);
     expect(history[1].loss).toBeLessThan(0.5 * history[0].loss);
     expect(test).toMatchObject({ unit: 'word', length: 60, utterances: 60 });
     expect(readFileSync(at('model.onnx')).equals(before)).toBe(true);

@@ -3,7 +3,6 @@ import { Option, type Command } from 'commander';
 import { wholeNumber, wholeNumbers } from '../arguments.ts';
 import type { Context } from '../context.ts';
 import { checkOutputs } from '../output-files.ts';
-import { loadPlugins } from '../plugins.ts';
 import { defaultTuning } from '../recipe/recipe.ts';
 import { corpusOf } from '../speech/corpus.ts';
 import { printFit } from '../speech/fit-text.ts';
@@ -42,7 +41,6 @@ export function defineTrain(program: Command, context: Context): void {
 async function trainCommand({ out, run: folder, tokens, mels, channels, rnn, hidden, layers, seed, train, dev, test, force = false, json, ...options }: TrainCommandOptions, context: Context): Promise<void> {
   const { terminal } = context;
   checkOutputs([out, descriptionPath(out)], { force });
-  await loadPlugins(context.container, context.folder, options);
   const { backend, threads } = await speechBackend(context, options);
   const dataset = await corpusOf(context, { dataset: options.dataset, options: options.datasetOption });
   const sizes = Object.fromEntries(Object.entries({ mels, channels, rnn, hidden, layers, seed }).filter(([, value]) => value !== undefined));

@@ -2,6 +2,7 @@ import { costOf, findUnits, planCut, traceModel, type Backend, type Cost, type N
 import type { Model } from '@coppice/graph';
 import { provenCut, rebuiltCut, recalibrated } from '../speech/rebuilt-cut.ts';
 import type { Recogniser } from '../speech/recogniser.ts';
+import { batchLoss } from '../speech/batch-loss.ts';
 import type { SettledRecipe } from './recipe.ts';
 import { scoreRecogniser } from './score-model.ts';
 
@@ -30,8 +31,8 @@ export interface Round {
 export const traceRecogniser = (model: Model, backend: Backend): Promise<PreparedTrace> => traceModel(model, backend);
 
 /**
- * One round: score, plan, cut, prove the cut, then what needs no training: least-squares reconstruction and new batch-norm statistics. The
- * proof comes first, because those two change what the model computes.
+ * One round: score, plan, cut, prove the cut, then what needs no training: least-squares reconstruction and new batch-norm statistics, each
+ * kept where it lowers the loss on the calibration batches. The proof comes first, because those two change what the model computes.
  * @throws CoppiceError `COPPICE_VERIFY_FAILED` when the cut is not equal to the masked model, and what the stages throw
  */
 export async function pruneRound({ recogniser, recipe, targetMacs, scorer, batches, backend, threads, onProgress }: RoundRequest): Promise<Round> {
@@ -45,13 +46,20 @@ export async function pruneRound({ recogniser, recipe, targetMacs, scorer, batch
   onProgress('proving the cut');
   const proven = await provenCut(units, plan.removed, { backend, threads });
   const inputs = batches.map((batch) => ({ [description.input]: batch[description.input] }));
-  let slim = proven.slim;
+  const lossOf = (slim: Model): Promise<number> => batchLoss({ model: slim, description }, batches, { backend, threads });
+  let best = { model: proven.slim, loss: recipe.reconstruct || recipe.recalibrate ? await lossOf(proven.slim) : 0 };
+  const takeWhereBetter = async (what: string, slim: Model): Promise<void> => {
+    const loss = await lossOf(slim);
+    if (loss <= best.loss) best = { model: slim, loss };
+    else notes.push(`${what} would have raised the loss of a label on the calibration batches from ${best.loss.toFixed(2)} to ${loss.toFixed(2)} nats, so the weights stayed as they were.`);
+  };
   if (recipe.reconstruct) {
     onProgress('rebuilding what consumers read, by least squares');
-    slim = await rebuiltCut(units, plan.removed, { backend, threads, inputs, recalibrate: false });
+    await takeWhereBetter('Least squares', await rebuiltCut(units, plan.removed, { backend, threads, inputs, recalibrate: false }));
   }
   if (recipe.recalibrate) {
-    slim = await recalibrated(slim, { backend, threads, inputs, onProgress: (done, total) => onProgress(`new statistics for batch norms: ${done} of ${total}`) });
+    const progress = (done: number, total: number): void => onProgress(`new statistics for batch norms: ${done} of ${total}`);
+    await takeWhereBetter('New statistics for batch norms', await recalibrated(best.model, { backend, threads, inputs, onProgress: progress }));
   }
-  return { model: slim, plan, verdict: proven.verdict, cost: plan.after, notes };
+  return { model: best.model, plan, verdict: proven.verdict, cost: plan.after, notes };
 }

@@ -3,7 +3,7 @@ import { CoppiceError } from '@coppice/graph';
 import { prepareUtterances, type Dataset, type Prepared, type SpeechDescription, type Utterance } from '@coppice/speech';
 import type { Container } from 'inversify';
 import { resolve } from 'node:path';
-import { datasetNamed, datasetsKnown } from '../container.ts';
+import { datasetNamed, namesOf } from '../container.ts';
 import type { Context } from '../context.ts';
 import type { Terminal } from '../terminal.ts';
 
@@ -21,7 +21,7 @@ export interface CorpusSource {
 export async function openCorpus(container: Container, { dataset, options }: CorpusSource, folder: string): Promise<Dataset> {
   const colon = dataset.indexOf(':');
   const name = dataset.slice(0, Math.max(0, colon));
-  if (colon < 1 || colon === dataset.length - 1) throw new CoppiceError('COPPICE_DATASET_UNKNOWN', `'${dataset}' does not name a corpus. Write the format and the folder, e.g. --dataset digits:/data/fsdd. Formats: ${datasetsKnown(container).join(', ')}.`);
+  if (colon < 1 || colon === dataset.length - 1) throw new CoppiceError('COPPICE_DATASET_UNKNOWN', `'${dataset}' does not name a corpus. Write the format and the folder, e.g. --dataset digits:/data/fsdd. Formats: ${namesOf(container, 'Dataset').join(', ')}.`);
   return datasetNamed(container, name).open(resolve(folder, dataset.slice(colon + 1)), options);
 }
 

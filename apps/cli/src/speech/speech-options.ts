@@ -3,27 +3,24 @@ import { specAugmentPolicies } from '@coppice/speech';
 import { InvalidArgumentError, Option, type Command } from 'commander';
 import { availableParallelism } from 'node:os';
 import { join, resolve } from 'node:path';
-import { positive, repeated, wholeNumber } from '../arguments.ts';
+import { positive, wholeNumber } from '../arguments.ts';
 import { backendNamed } from '../container.ts';
 import type { Context } from '../context.ts';
+import { addPluginOptions, type PluginOptions } from '../plugins.ts';
 import { defaultTuning } from '../recipe/recipe.ts';
 import { fingerprint, RunDirectory } from '../run/run-directory.ts';
 import type { TuneSettings } from './tune.ts';
 
 /** Options of every command that hears speech. */
-export interface SpeechOptions {
+export interface SpeechOptions extends PluginOptions {
   readonly dataset: string;
   readonly datasetOption?: Readonly<Record<string, string>>;
   readonly backend: string;
   readonly threads?: number;
-  readonly plugin?: readonly string[];
-  readonly config?: string;
 }
 
-export const addSpeechOptions = (command: Command): Command => addCorpusOptions(command.requiredOption('--dataset <format:folder>', 'the corpus, e.g. digits:/data/fsdd'))
-  .option('--plugin <file>', 'a file that exports a scorer or a dataset format; repeatable', repeated)
-  .option('--config <file>', 'configuration file (default: coppice.config.ts where there is one)')
-  .option('--backend <name>', 'auto (native where it is installed), onnx (WebAssembly), onnx:native', 'auto')
+export const addSpeechOptions = (command: Command): Command => addPluginOptions(addCorpusOptions(command.requiredOption('--dataset <format:folder>', 'the corpus, e.g. digits:/data/fsdd')))
+  .option('--backend <name>', 'auto (native where it is installed), onnx (WebAssembly), onnx:native; `coppice doctor` lists them', 'auto')
   .option('--threads <n>', 'threads of the backend (default: all cores, up to 4)', wholeNumber(1));
 
 /** What says more about a corpus. */

@@ -31,8 +31,8 @@ export const onTones = (corpus: string): string[] => ['--dataset', `digits:${cor
 
 /** A model that learns the tones, and how. */
 export const trainOnTones = (corpus: string): string[] => [
-  'train', ...onTones(corpus), '--tokens', 'words', '--mels', '16', '--channels', '8,8', '--hidden', '12', '--layers', '1', '--augment', 'none', '--batch-size', '16', '--peak', '0.03', '--evaluate-every', '80',
+  'train', ...onTones(corpus), '--tokens', 'words', '--mels', '16', '--channels', '8,8', '--hidden', '12', '--layers', '1', '--augment', 'none', '--batch-size', '16', '--peak', '0.03', '--evaluate-every', '120',
 ];
 
 /** Trains a model that makes few errors, in `model.onnx` of the folder. */
-export const trainedModel = (corpus: string, folder: string): Promise<Outcome> => run([...trainOnTones(corpus), '--steps', '160', '--out', join(folder, 'model.onnx')], { folder });
+export const trainedModel = (corpus: string, folder: string): Promise<Outcome> => run([...trainOnTones(corpus), '--steps', '240', '--out', join(folder, 'model.onnx')], { folder });
