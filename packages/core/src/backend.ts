@@ -16,7 +16,8 @@ export interface Executable {
    * Runs the graph once.
    * @param inputs one tensor for each graph input without a default
    * @param outputs which outputs to compute; all when left out
-   * @throws CoppiceError `COPPICE_BACKEND_RUN` with the runtime's own words as cause
+   * @throws CoppiceError `COPPICE_INPUT_MISMATCH` before anything runs, naming the input or output that does not fit;
+   * `COPPICE_BACKEND_RUN` with the runtime's own words as cause, and after `dispose`
    */
   run(inputs: NamedTensors, outputs?: readonly string[]): Promise<NamedTensors>;
   /** Frees what the runtime holds. Calling it twice is harmless. */

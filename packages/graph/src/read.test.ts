@@ -4,10 +4,10 @@ import { describe, expect, it } from 'vitest';
 import { checkModel } from './check.ts';
 import { makeInitializer, makeModel, makeNode, makeValueInfo } from './edit.ts';
 import { CoppiceError } from './errors.ts';
-import { ModelProtoSchema } from './gen/onnx_pb.js';
+import { ModelProtoSchema, TensorProtoSchema } from './gen/onnx_pb.js';
 import { graphOf, type Model } from './model.ts';
-import { decodeModel } from './read.ts';
-import { tensorBytes } from './tensors.ts';
+import { decodeModel, decodeTensor } from './read.ts';
+import { readTensor, tensorBytes } from './tensors.ts';
 import { encodeModel } from './write.ts';
 
 const ascii = (text: string): Uint8Array => Uint8Array.from(text, (letter) => letter.charCodeAt(0));
@@ -123,6 +123,19 @@ const generator = (seed: number) => () => {
   t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
   return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
 };
+
+describe('decodeTensor', () => {
+  const bytes = toBinary(TensorProtoSchema, makeInitializer('x', 'int64', [2], [-1, 2 ** 40]));
+
+  it('reads a tensor that is a file of its own', () => {
+    expect(decodeTensor(bytes).name).toBe('x');
+    expect(readTensor(smallModel(), decodeTensor(bytes))).toEqual({ dtype: 'int64', dims: [2], data: BigInt64Array.of(-1n, 2n ** 40n) });
+  });
+
+  it('refuses what is none', () => {
+    for (const broken of [ascii('no tensor'), bytes.subarray(0, bytes.length - 1)]) expect(() => decodeTensor(broken)).toThrow(expect.objectContaining({ code: 'COPPICE_MODEL_MALFORMED', message: expect.stringContaining('not a tensor of ONNX') }));
+  });
+});
 
 describe('a damaged file', () => {
   it('is a model or a CoppiceError, and nothing else, whatever bytes changed', () => {

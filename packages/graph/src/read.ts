@@ -1,7 +1,7 @@
 import { fromBinary } from '@bufbuild/protobuf';
 import { CoppiceError } from './errors.ts';
 import { fileKind } from './file-kind.ts';
-import { ModelProtoSchema, type ModelProto } from './gen/onnx_pb.js';
+import { ModelProtoSchema, TensorProtoSchema, type ModelProto, type TensorProto } from './gen/onnx_pb.js';
 import type { ExternalData, Model } from './model.ts';
 import { checkWire } from './wire.ts';
 
@@ -17,6 +17,20 @@ export function decodeModel(bytes: Uint8Array, externalData?: ExternalData): Mod
   const proto = decode(plain);
   if (proto.graph === undefined) throw notAModel(plain, 'it has no graph');
   return { proto, ...(externalData && { externalData }) };
+}
+
+/**
+ * Reads a tensor that is a file of its own, as the official operator tests of ONNX have them; `readTensor` gives its contents.
+ * @throws CoppiceError `COPPICE_MODEL_MALFORMED`
+ */
+export function decodeTensor(bytes: Uint8Array): TensorProto {
+  const plain = new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  try {
+    checkWire(TensorProtoSchema, plain);
+    return fromBinary(TensorProtoSchema, plain);
+  } catch (cause) {
+    throw new CoppiceError('COPPICE_MODEL_MALFORMED', `This is not a tensor of ONNX: ${cause instanceof Error ? lowerFirst(cause.message) : String(cause)}. Give a file that holds one TensorProto.`, { cause });
+  }
 }
 
 function decode(bytes: Uint8Array): ModelProto {

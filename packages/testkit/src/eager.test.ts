@@ -41,6 +41,15 @@ describe('an emitter that computes at once', () => {
     expect(compute('ConstantOfShape', [integers([2])], {}, 1)).toEqual([array([2], [0, 0])]);
   });
 
+  it('counts places of a MaxPool by columns where that is asked for, and gives a transposed convolution the size that is stated', () => {
+    // test_maxpool_with_argmax_2d_precomputed_strides and test_convtranspose_output_shape of ONNX have the same in larger.
+    const x = array([1, 2, 2, 3], Array.from({ length: 12 }, (_, k) => k));
+    const [, byColumns] = compute('MaxPool', [x], { kernel_shape: [2, 2], storage_order: 1 }, 2);
+    expect(Array.from(byColumns.data)).toEqual([3, 5, 9, 11]);
+    const [y] = compute('ConvTranspose', [array([1, 1, 2], [1, 2]), array([1, 1, 2], [1, 1])], { strides: [2], output_shape: [5] }, 1);
+    expect(y).toEqual(array([1, 1, 5], [1, 1, 2, 2, 0]));
+  });
+
   it('names an operator and an attribute that it lacks', () => {
     expect(() => compute('StringSplit', [], {}, 1)).toThrow('The eager table has no StringSplit');
     expect(() => compute('Relu', [array([], [1])], { alpha: 1 }, 1)).toThrow('Relu has no attribute alpha');

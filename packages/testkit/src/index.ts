@@ -1,3 +1,5 @@
+export * from './backend.ts';
+export { describeBackend } from './backend/describe-backend.ts';
 export { checkGradient, type GradientCase } from './check-gradient.ts';
 export * from './draw.ts';
 export * from './eager.ts';
@@ -6,6 +8,7 @@ export type { EagerOperator, EagerRows } from './eager/row.ts';
 export { eagerOperators } from './eager/table.ts';
 export { givenBackend, givenTrace, type GivenShapes } from './given.ts';
 export * from './print-units.ts';
+export { officialTests } from './official/official-tests.ts';
 export * from './prove.ts';
 export * from './random-graph.ts';
 export { describeScorer } from './scorer.ts';

@@ -58,7 +58,8 @@ export const convolution = {
       const wanted = output_shape?.[axis] ?? (auto_pad.startsWith('SAME') ? space[axis] * stride : undefined);
       // Where a SAME result would be larger than all that is written, ONNX Runtime leaves it at that.
       const [before, after] = wanted === undefined ? statedPads(attributes, axis, space.length) : halves(Math.max(0, whole - wanted), auto_pad !== 'SAME_UPPER');
-      return { size: whole - before - after, before };
+      // A stated size may also be larger than all that is written; what is left over stays empty at the end.
+      return { size: output_shape?.[axis] ?? whole - before - after, before };
     });
     const y: Array64 = build([batch, outs * group, ...axes.map(({ size }) => size)], ([, o]) => (b ? b.data[o] : 0));
     for (const [n, i, ...place] of indices(x.shape)) {

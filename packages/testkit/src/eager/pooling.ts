@@ -56,6 +56,20 @@ function placesIn(x: Array64, item: number, channel: number, positions: readonly
   return places;
 }
 
+/** The number of a place, which is counted row by row, or within each channel column by column. Spec: MaxPool-22, "storage_order". */
+function numberOf([, , ...space]: readonly number[], place: number, byColumns: boolean): number {
+  if (!byColumns) return place;
+  const size = count(space);
+  let [number, rest, stride] = [place - (place % size), place % size, size];
+  // The first axis of the space runs fastest.
+  for (const length of space.toReversed()) {
+    stride /= length;
+    number += (rest % length) * stride;
+    rest = Math.floor(rest / length);
+  }
+  return number;
+}
+
 const norm = (elements: readonly number[], p: number): number => elements.reduce((sum, x) => sum + Math.abs(x) ** p, 0) ** (1 / p);
 const total = (elements: readonly number[]): number => elements.reduce((sum, x) => sum + x, 0);
 
@@ -69,13 +83,13 @@ const global = (x: Array64, of: (elements: readonly number[]) => number): Array6
 export const pools = {
   MaxPool: ([x], attributes) => [
     pool(x, attributes, (elements) => Math.max(...elements)),
-    pool(x, attributes, (elements, places) => places[elements.indexOf(Math.max(...elements))], 'int'),
+    pool(x, attributes, (elements, places) => numberOf(x.shape, places[elements.indexOf(Math.max(...elements))], attributes.storage_order === 1), 'int'),
   ],
   AveragePool: ([x], attributes) => [pool(x, attributes, (elements, _, counted) => total(elements) / (attributes.count_include_pad === 1 ? counted : elements.length))],
   LpPool: ([x], attributes) => [pool(x, attributes, (elements) => norm(elements, attributes.p))],
-  MaxUnpool([x, places], { kernel_shape, pads, strides }) {
+  MaxUnpool([x, places, wanted], { kernel_shape, pads, strides }) {
     const [n, c, ...space] = x.shape;
-    const shape = [n, c, ...space.map((size, a) => (size - 1) * (strides?.[a] ?? 1) + kernel_shape[a] - (pads?.[a] ?? 0) - (pads?.[a + space.length] ?? 0))];
+    const shape = wanted ? Array.from(wanted.data) : [n, c, ...space.map((size, a) => (size - 1) * (strides?.[a] ?? 1) + kernel_shape[a] - (pads?.[a] ?? 0) - (pads?.[a + space.length] ?? 0))];
     const y = array(shape, new Float64Array(count(shape)));
     places.data.forEach((place, k) => { y.data[place] = x.data[k]; });
     return [y];
