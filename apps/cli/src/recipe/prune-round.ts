@@ -51,7 +51,7 @@ export async function pruneRound({ recogniser, recipe, targetMacs, scorer, batch
   const takeWhereBetter = async (what: string, slim: Model): Promise<void> => {
     const loss = await lossOf(slim);
     if (loss <= best.loss) best = { model: slim, loss };
-    else notes.push(`${what} would have raised the loss of a label on the calibration batches from ${best.loss.toFixed(2)} to ${loss.toFixed(2)} nats, so the weights stayed as they were.`);
+    else notes.push(`${what} would have raised the loss of a label on the calibration batches from ${best.loss.toPrecision(3)} to ${loss.toPrecision(3)} nats, so the weights stayed as they were.`);
   };
   if (recipe.reconstruct) {
     onProgress('rebuilding what consumers read, by least squares');
