@@ -1,11 +1,12 @@
 import { tokens } from '@coppice/core';
 import type { DatasetFormat } from '@coppice/speech';
+import { describeDataset } from '@coppice/testkit';
 import * as fc from 'fast-check';
 import { Container } from 'inversify';
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { digits, digitsModule, openDigits, splitRecordings, type DigitString, type Recording } from './index.ts';
 
 let folder: string;
@@ -182,6 +183,12 @@ describe('digits', () => {
     await expect(digits.open(folder, options)).rejects.toThrow(refused('COPPICE_ARGUMENT_INVALID', ...parts));
   });
 });
+
+const kept = mkdtempSync(join(tmpdir(), 'coppice-digits-suite-'));
+afterAll(() => rmSync(kept, { recursive: true }));
+writeCorpus(kept, ['ada', 'bob', 'cy'], [0, 1, 5, 8, 9]);
+describeDataset('digits', () => openDigits(kept, { heldOut: ['cy'] }), { disjointSpeakers: ['train', 'heldOut'], heldBytes: 1e6 });
+describeDataset('digits in strings', () => openDigits(kept, { strings: true, seed: 3 }), { drawnAnew: ['train'], heldBytes: 1e6 });
 
 const shared = join(import.meta.dirname, '../../../../shared/data/fsdd');
 

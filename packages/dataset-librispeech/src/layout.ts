@@ -1,21 +1,27 @@
 import { CoppiceError } from '@coppice/graph';
-import { readdir, stat } from 'node:fs/promises';
-import { basename, dirname, join, relative } from 'node:path';
+import { isArchive, openTree, type FileTree } from '@coppice/speech/node';
+import { stat } from 'node:fs/promises';
+import { basename, join, relative } from 'node:path';
 
 /** Where the parts of a corpus lie. */
 export interface Layout {
-  /** The folder that has them. */
-  readonly folder: string;
-  /** Their names: `train` and what begins so first, then `dev`, `test` and others. */
-  readonly splits: readonly string[];
+  readonly tree: FileTree;
+  /** Their names and folders: `train` and what begins so first, then `dev`, `test` and others. */
+  readonly splits: readonly SplitFolder[];
   /** Sentences about what lies there and is no part. */
   readonly notes: readonly string[];
+}
+
+/** A part and its folder in the tree. */
+export interface SplitFolder {
+  readonly name: string;
+  readonly folder: string;
 }
 
 /** The parts that a user may name without knowing the corpus. */
 export const usualSplits = ['train', 'dev', 'test'] as const;
 
-const expected = "LibriSpeech is a folder of parts (train-clean-100, dev-clean, …) with the recordings in PART/SPEAKER/CHAPTER/SPEAKER-CHAPTER-NNNN.flac and their transcripts in SPEAKER-CHAPTER.trans.txt beside them. Name that folder, the folder around it, or one part";
+const expected = "LibriSpeech is a folder of parts (train-clean-100, dev-clean, …) with the recordings in PART/SPEAKER/CHAPTER/SPEAKER-CHAPTER-NNNN.flac and their transcripts in SPEAKER-CHAPTER.trans.txt beside them. Name that folder, the folder around it, one part, or an archive as it was downloaded";
 
 /** How far a folder is from its recordings: 0 is a chapter, 1 a speaker, 2 a part, 3 a corpus. */
 interface Level {
@@ -34,71 +40,67 @@ const mostFolders = 5000;
  * @throws CoppiceError `COPPICE_DATASET_INVALID` when there is none, or it is not clear which is meant
  */
 export async function findSplits(path: string): Promise<Layout> {
-  await requireFolder(path);
-  const [budget, folders] = [{ left: mostFolders }, await foldersIn(path)];
-  const own = await recordingIn(path);
+  const info = await stat(path).catch((cause: unknown) => {
+    throw wrong(`There is no '${path}'`, cause);
+  });
+  if (!info.isDirectory() && !isArchive(path)) throw wrong(`'${path}' is a file`);
+  return findIn(await openTree(path), '');
+}
+
+async function findIn(tree: FileTree, at: string): Promise<Layout> {
+  const [path, budget, { folders }] = [tree.where(at), { left: mostFolders }, await tree.list(at)];
+  const own = await recordingIn(tree, at);
   if (own !== undefined) throw wrong(`'${path}' is a chapter of one speaker: it has '${own}' itself. Name a folder above it: '${join(path, '../../..')}' would be the corpus`);
   const found = new Map<string, Level>();
   for (const name of folders) {
-    const level = await levelOf(join(path, name), budget, deepest);
+    const level = await levelOf(tree, below(at, name), budget, deepest);
     if (level !== undefined) found.set(name, level);
   }
-  const at = (wanted: number): string[] => folders.filter((name) => found.get(name)?.level === wanted);
-  const [splits, corpora] = [at(2), at(3)];
+  const ofLevel = (wanted: number): string[] => folders.filter((name) => found.get(name)?.level === wanted);
+  const [splits, corpora] = [ofLevel(2), ofLevel(3)];
   if (splits.length > 0) {
     const others = [...found].filter(([, { level }]) => level !== 2);
-    return { folder: path, splits: inOrder(splits), notes: others.map(([name, { file }]) => `'${join(path, name)}' is no part of the corpus and is left out: its recordings lie at the wrong level, e.g. '${relative(path, file)}'.`) };
+    const notes = others.map(([name, { file }]) => `'${join(path, name)}' is no part of the corpus and is left out: its recordings lie at the wrong level, e.g. '${relative(at, file)}'.`);
+    return { tree, splits: inOrder(splits).map((name) => ({ name, folder: below(at, name) })), notes };
   }
-  if (corpora.length === 1) return findSplits(join(path, corpora[0]));
+  if (corpora.length === 1) return findIn(tree, below(at, corpora[0]));
   if (corpora.length > 1) throw wrong(`'${path}' has several corpora. Name one of them: ${listed(corpora)}`);
-  if (at(1).length > 0) return { folder: dirname(path), splits: [basename(path)], notes: [] };
-  if (at(0).length > 0) throw wrong(`'${path}' is the folder of one speaker, with the ${listed(at(0))} as chapters. Name a folder above it: '${join(path, '../..')}' would be the corpus`);
+  if (ofLevel(1).length > 0) return { tree, splits: [{ name: basename(path).replace(/\.(tar|tar\.gz|tgz|zip)$/i, ''), folder: at }], notes: [] };
+  if (ofLevel(0).length > 0) throw wrong(`'${path}' is the folder of one speaker, with the ${listed(ofLevel(0))} as chapters. Name a folder above it: '${join(path, '../..')}' would be the corpus`);
   const [deep] = found.values();
-  if (deep) throw wrong(`'${path}' has recordings too deep down, the first at '${relative(path, deep.file)}'. Archives that were unpacked into a folder each must be put together: move their parts into one folder`);
-  throw wrong(await whatIsThere(path, budget.left === 0));
+  if (deep) throw wrong(`'${path}' has recordings too deep down, the first at '${relative(at, deep.file)}'. Archives that were unpacked into a folder each must be put together: move their parts into one folder`);
+  throw wrong(await whatIsThere(tree, at, budget.left === 0));
 }
 
-async function requireFolder(path: string): Promise<void> {
-  const isFolder = await stat(path).then((info) => info.isDirectory(), (cause: unknown) => {
-    throw wrong(`There is no '${path}'`, cause);
-  });
-  if (!isFolder) throw wrong(/\.(tar|tgz|gz|zip)$/i.test(path) ? `'${path}' is an archive: unpack it (tar -xf) and name the folder` : `'${path}' is a file`);
-}
+const below = (at: string, name: string): string => (at === '' ? name : `${at}/${name}`);
 
-async function whatIsThere(path: string, gaveUp: boolean): Promise<string> {
-  const names = (await readdir(path)).sort();
-  const archive = names.find((name) => /\.(tar|tgz|tar\.gz)$/i.test(name));
-  if (names.length === 0) return `'${path}' is empty`;
-  const some = `'${path}' has no recordings in such folders${gaveUp ? `, as far as ${mostFolders} folders of it tell,` : ''} but ${listed(names)}`;
-  return archive === undefined ? some : `${some}. Unpack '${archive}' first (tar -xf)`;
+async function whatIsThere(tree: FileTree, at: string, gaveUp: boolean): Promise<string> {
+  const { folders, files } = await tree.list(at);
+  const names = [...folders, ...files].sort();
+  const archive = files.find(isArchive);
+  if (names.length === 0) return `'${tree.where(at)}' is empty`;
+  const some = `'${tree.where(at)}' has no recordings in such folders${gaveUp ? `, as far as ${mostFolders} folders of it tell,` : ''} but ${listed(names)}`;
+  return archive === undefined ? some : `${some}. Name the archive '${archive}' itself, or unpack it (tar -xf)`;
 }
 
 /** How far the first recordings lie below a folder. */
-async function levelOf(folder: string, budget: { left: number }, depth: number): Promise<Level | undefined> {
+async function levelOf(tree: FileTree, folder: string, budget: { left: number }, depth: number): Promise<Level | undefined> {
   if (budget.left === 0) return undefined;
   budget.left--;
-  const own = await recordingIn(folder);
-  if (own !== undefined) return { level: 0, file: join(folder, own) };
+  const own = await recordingIn(tree, folder);
+  if (own !== undefined) return { level: 0, file: below(folder, own) };
   if (depth === 0) return undefined;
-  for (const name of await foldersIn(folder)) {
-    const below = await levelOf(join(folder, name), budget, depth - 1);
-    if (below) return { level: below.level + 1, file: below.file };
+  for (const name of (await tree.list(folder)).folders) {
+    const deeper = await levelOf(tree, below(folder, name), budget, depth - 1);
+    if (deeper) return { level: deeper.level + 1, file: deeper.file };
   }
   return undefined;
 }
 
-async function recordingIn(folder: string): Promise<string | undefined> {
-  return (await readdir(folder).catch(() => [])).sort().find((name) => !name.startsWith('.') && /\.(flac|trans\.txt)$/i.test(name));
-}
-
-/** Names of folders, also where a link leads to one, sorted; hidden ones are none. */
-export async function foldersIn(folder: string): Promise<string[]> {
-  const entries = await readdir(folder, { withFileTypes: true }).catch(() => []);
-  const kept = await Promise.all(entries.map(async (entry) => {
-    if (entry.name.startsWith('.')) return false;
-    return entry.isDirectory() || (entry.isSymbolicLink() && (await stat(join(folder, entry.name)).then((info) => info.isDirectory(), () => false)));
-  }));
-  return entries.filter((_, k) => kept[k]).map(({ name }) => name).sort();
+/** A folder called as a recording counts as one: something went wrong there, and it is said where its sound is asked for. */
+async function recordingIn(tree: FileTree, folder: string): Promise<string | undefined> {
+  const { files, folders } = await tree.list(folder);
+  return [...files, ...folders].sort().find((name) => /\.(flac|trans\.txt)$/i.test(name));
 }
 
 function inOrder(splits: readonly string[]): string[] {

@@ -1,12 +1,15 @@
 import { tokens } from '@coppice/core';
 import { phones39, type DatasetFormat } from '@coppice/speech';
+import { describeDataset } from '@coppice/testkit';
 import { Container } from 'inversify';
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { gzipSync } from 'node:zlib';
+import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { librispeech, librispeechModule, openLibriSpeech } from './index.ts';
-import { writeFlac } from './testing/flac-writer.ts';
+import { writeTar, writeZip, type MadeEntry } from '../../speech/src/testing/archive-writer.ts';
+import { writeFlac } from '../../speech/src/testing/flac-writer.ts';
 
 let folder: string;
 beforeEach(() => {
@@ -15,13 +18,13 @@ beforeEach(() => {
 afterEach(() => rmSync(folder, { recursive: true }));
 
 /** Few samples, different for each id. */
-const samplesOf = (id: string): number[] => Array.from({ length: 40 }, (_, t) => (t * 37 + [...id].reduce((sum, letter) => sum + letter.charCodeAt(0), 0)) % 500);
+const samplesOf = (id: string, length = 40): number[] => Array.from({ length }, (_, t) => (t * 37 + [...id].reduce((sum, letter) => sum + letter.charCodeAt(0), 0)) % 500);
 
 /** A chapter as it is published; utterances are `ID WORDS`, without the first parts of the id. */
-function writeChapter(split: string, speaker: string, chapter: string, lines: readonly string[], phones?: readonly string[]): string {
-  const [at, stem] = [join(folder, split, speaker, chapter), `${speaker}-${chapter}`];
+function writeChapter(split: string, speaker: string, chapter: string, lines: readonly string[], phones?: readonly string[], { root = folder, length = 40 } = {}): string {
+  const [at, stem] = [join(root, split, speaker, chapter), `${speaker}-${chapter}`];
   mkdirSync(at, { recursive: true });
-  for (const line of lines) writeFileSync(join(at, `${stem}-${line.split(' ')[0]}.flac`), writeFlac(samplesOf(`${stem}-${line.split(' ')[0]}`)));
+  for (const line of lines) writeFileSync(join(at, `${stem}-${line.split(' ')[0]}.flac`), writeFlac(samplesOf(`${stem}-${line.split(' ')[0]}`, length), { blockSize: 576 }));
   writeFileSync(join(at, `${stem}.trans.txt`), lines.map((line) => `${stem}-${line}\n`).join(''));
   if (phones) writeFileSync(join(at, `${stem}.phones.txt`), phones.map((line) => `${stem}-${line}\n`).join(''));
   return at;
@@ -127,8 +130,8 @@ describe('openLibriSpeech', () => {
     await says(join(folder, 'missing'), 'There is no');
     await says(folder, 'is empty');
     writeFileSync(join(folder, 'dev-clean.tar.gz'), '');
-    await says(folder, "Unpack 'dev-clean.tar.gz' first");
-    await says(join(folder, 'dev-clean.tar.gz'), 'is an archive');
+    await says(folder, "Name the archive 'dev-clean.tar.gz' itself");
+    await expect(openLibriSpeech(join(folder, 'dev-clean.tar.gz'))).rejects.toThrow(refused('COPPICE_DATASET_INVALID', 'is empty'));
     writeChapter('LibriSpeech/dev-clean', '5', '12', lines(2));
     await says(join(folder, 'LibriSpeech/dev-clean/5/12'), 'is a chapter', join(folder, 'LibriSpeech'));
     await says(join(folder, 'LibriSpeech/dev-clean/5'), 'one speaker', join(folder, 'LibriSpeech'));
@@ -181,9 +184,50 @@ describe('librispeech', () => {
   });
 });
 
+const kept = mkdtempSync(join(tmpdir(), 'coppice-librispeech-suite-'));
+afterAll(() => rmSync(kept, { recursive: true }));
+for (const [k, split] of ['train-clean-100', 'train-clean-100', 'dev-clean', 'test-other'].entries()) writeChapter(split, String(10 + k), '1', lines(3), undefined, { root: kept, length: 5000 });
+describeDataset('librispeech', () => openLibriSpeech(kept, { holdOut: 1 }), { disjointSpeakers: ['train-clean-100', 'heldOut', 'dev-clean', 'test-other'], heldBytes: 5e5 });
+
+/** The corpus as archives, their entries in no order, as archives have them. */
+const archives = { 'dev.tar': writeTar, 'dev-clean.tar.gz': (entries: readonly MadeEntry[]) => gzipSync(writeTar(entries)), 'dev.zip': writeZip };
+const packed = readdirSync(kept, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name)).sort((a, b) => (a.split('').toReversed().join('') < b.split('').toReversed().join('') ? -1 : 1));
+const madeEntries = packed.map((path): MadeEntry => ({ name: `LibriSpeech/${path.slice(kept.length + 1)}`, bytes: readFileSync(path) }));
+const packedIn = mkdtempSync(join(tmpdir(), 'coppice-librispeech-archives-'));
+afterAll(() => rmSync(packedIn, { recursive: true }));
+
+for (const [name, make] of Object.entries(archives)) {
+  writeFileSync(join(packedIn, name), make(madeEntries));
+  describeDataset(`librispeech (${name})`, () => openLibriSpeech(join(packedIn, name), { holdOut: 1 }), { disjointSpeakers: ['train-clean-100', 'heldOut', 'dev-clean', 'test-other'], heldBytes: 1e6 });
+
+  it(`says and sounds the same in ${name} as unpacked`, async () => {
+    const [folderOne, archive] = [await openLibriSpeech(kept), await openLibriSpeech(join(packedIn, name))];
+    expect(archive.splits).toEqual(folderOne.splits);
+    for (const split of folderOne.splits) {
+      const unpacked = new Map((await folderOne.utterances(split)).map((utterance) => [utterance.id, utterance]));
+      const own = await archive.utterances(split);
+      expect(own.map(({ id }) => id).sort()).toEqual([...unpacked.keys()].sort());
+      for (const { id, transcript, audio } of own) {
+        expect(transcript).toBe(unpacked.get(id)!.transcript);
+        expect((await audio()).samples).toEqual((await unpacked.get(id)!.audio()).samples);
+      }
+    }
+  });
+}
+
+it('reads an archive of one part whose speakers lie at its root, and says what a broken one is', async () => {
+  const dev = madeEntries.filter(({ name }) => name.includes('/dev-clean/')).map(({ name, bytes }): MadeEntry => ({ name: name.replace('LibriSpeech/dev-clean/', ''), bytes }));
+  writeFileSync(join(packedIn, 'dev-other.zip'), writeZip(dev));
+  expect((await openLibriSpeech(join(packedIn, 'dev-other.zip'))).splits).toEqual(['dev-other', 'dev']);
+  writeFileSync(join(packedIn, 'cut.tar.gz'), gzipSync(writeTar(madeEntries)).subarray(0, -200));
+  await expect(openLibriSpeech(join(packedIn, 'cut.tar.gz'))).rejects.toThrow(refused('COPPICE_DATASET_INVALID', 'cut.tar.gz', 'cut off', 'Download it again'));
+});
+
 const shared = join(import.meta.dirname, '../../../../shared/data/speechocean762');
 
 describe.skipIf(!existsSync(shared))('a real corpus in this layout', () => {
+  describeDataset('speechocean762', () => openLibriSpeech(shared, { holdOut: 5 }), { disjointSpeakers: ['train', 'dev', 'heldOut'], heldBytes: 8e6 });
+
   it('is read whole, with phones that the alphabet of 39 can write and speakers that no two parts share', async () => {
     const corpus = await openLibriSpeech(shared, { holdOut: 5 });
     const alphabet = phones39();

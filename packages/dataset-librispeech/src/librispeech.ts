@@ -1,6 +1,5 @@
 import { CoppiceError } from '@coppice/graph';
 import { defineDataset, type Dataset } from '@coppice/speech';
-import { join } from 'node:path';
 import { findSplits, usualSplits } from './layout.ts';
 import { checkOptions, readOptions, refuse, type LibriSpeechOptions } from './options.ts';
 import { readSplit, type LibriUtterance, type SkippedRecording, type Split } from './split.ts';
@@ -13,7 +12,7 @@ export interface LibriSpeechDataset extends Dataset {
   readonly skipped: readonly SkippedRecording[];
   readonly notes: readonly string[];
   /**
-   * The utterances of a part, sorted by id, the same in every epoch.
+   * The utterances of a part, sorted by id (of a `.tar` or `.tar.gz`, as they lie in it), the same in every epoch.
    * @throws CoppiceError `COPPICE_DATASET_INVALID` when there is no such part
    */
   utterances(split: string): Promise<readonly LibriUtterance[]>;
@@ -22,7 +21,7 @@ export interface LibriSpeechDataset extends Dataset {
 /**
  * Opens a corpus in the layout of LibriSpeech (Panayotov et al. 2015). Folders and transcripts are read, recordings only when they are
  * asked for.
- * @param path the folder with the parts, the folder around it, or one part
+ * @param path the folder with the parts, the folder around it, one part, or an archive as it was downloaded
  * @throws CoppiceError `COPPICE_DATASET_INVALID` when it is not in that layout, too much of it is missing, or an id is there twice;
  * `COPPICE_ARGUMENT_INVALID` for options that cannot be kept
  */
@@ -30,26 +29,28 @@ export async function openLibriSpeech(path: string, options: LibriSpeechOptions 
   checkOptions(options);
   const { holdOut = 0, maxBrokenShare = 0.01 } = options;
   const layout = await findSplits(path);
-  const notes = [...layout.notes];
+  const names = layout.splits.map(({ name }) => name);
+  const notes = [...layout.tree.notes, ...layout.notes];
   const parts = new Map<string, readonly LibriUtterance[]>();
   const skipped: SkippedRecording[] = [];
-  for (const name of layout.splits) {
-    const split = await readSplit(layout.folder, name);
-    checkShare(split, join(layout.folder, name), maxBrokenShare);
+  for (const part of layout.splits) {
+    const { name } = part;
+    const split = await readSplit(layout.tree, part);
+    checkShare(split, layout.tree.where(part.folder), maxBrokenShare);
     parts.set(name, split.utterances);
     skipped.push(...split.skipped);
     notes.push(...notesOf(split, name));
   }
   refuseTwins(parts);
-  const aliases = aliasesOf(layout.splits);
+  const aliases = aliasesOf(names);
   for (const [alias, name] of aliases) notes.push(`'${alias}' is the part '${name}'.`);
   if (holdOut > 0) notes.push(holdOutSpeakers(parts, aliases.get('train') ?? 'train', holdOut));
-  const splits = [...layout.splits, ...aliases.keys(), ...(holdOut > 0 ? ['heldOut'] : [])];
+  const splits = [...names, ...aliases.keys(), ...(holdOut > 0 ? ['heldOut'] : [])];
   return {
     name: 'librispeech', splits, skipped, notes,
     async utterances(split) {
       const own = parts.get(aliases.get(split) ?? split);
-      if (own === undefined) throw new CoppiceError('COPPICE_DATASET_INVALID', `'${layout.folder}' has no part '${split}'. It has: ${splits.join(', ')}.`);
+      if (own === undefined) throw new CoppiceError('COPPICE_DATASET_INVALID', `'${path}' has no part '${split}'. It has: ${splits.join(', ')}.`);
       return own;
     },
   };

@@ -18,6 +18,13 @@ export interface Utterance {
   audio(): Promise<Audio>;
 }
 
+/** A recording that a corpus leaves out, and why. */
+export interface SkippedFile {
+  readonly file: string;
+  /** The end of a sentence that begins with the file. */
+  readonly reason: string;
+}
+
 /** A corpus. Where it lies was said when it was opened. */
 export interface Dataset {
   readonly name: string;
@@ -25,6 +32,8 @@ export interface Dataset {
   readonly splits: readonly string[];
   /** What a user should be told once it is open, a sentence each: what was skipped or resampled. */
   readonly notes?: readonly string[];
+  /** What was found and left out, where the corpus keeps count. */
+  readonly skipped?: readonly SkippedFile[];
   /**
    * The utterances of a part, always in the same order.
    * @param epoch for corpora that draw their training part anew each time; others have the same in every epoch. Default 0

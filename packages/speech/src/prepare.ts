@@ -3,7 +3,7 @@ import type { Audio } from './audio.ts';
 import { requiredFrames } from './ctc.ts';
 import type { Utterance } from './dataset.ts';
 import { outputFrames, type SpeechDescription } from './description.ts';
-import { computeFeatures } from './features/index.ts';
+import { computeFeatures, type Features, type FeatureSettings } from './features/index.ts';
 import { resampleAudio } from './resample.ts';
 import { createTokenizer } from './tokenizer.ts';
 
@@ -35,6 +35,8 @@ export interface PrepareOptions {
    * skipped: nothing can be learnt from it. In an `evaluation` it stays, because leaving out what a model cannot say would flatter it.
    */
   readonly purpose: 'training' | 'evaluation';
+  /** How features are computed; default `computeFeatures`. A cache of them gives the same numbers. */
+  readonly features?: (audio: Audio, settings: FeatureSettings, where: string) => Features | Promise<Features>;
   /** Called after each utterance. */
   readonly onProgress?: (done: number, of: number) => void;
 }
@@ -54,7 +56,7 @@ export interface Prepared {
  * Broken, empty and too short recordings are skipped and listed; any other fault is thrown.
  * @throws CoppiceError `COPPICE_CONFIG_INVALID`, `COPPICE_DESCRIPTION_INVALID` for a description that makes no sense
  */
-export async function prepareUtterances(utterances: readonly Utterance[], { description, purpose, onProgress }: PrepareOptions): Promise<Prepared> {
+export async function prepareUtterances(utterances: readonly Utterance[], { description, purpose, features = computeFeatures, onProgress }: PrepareOptions): Promise<Prepared> {
   const tokenizer = createTokenizer(description);
   const { sampleRateHz } = description.features;
   const examples: Example[] = [];
@@ -65,7 +67,7 @@ export async function prepareUtterances(utterances: readonly Utterance[], { desc
     try {
       const recorded = await utterance.audio();
       const audio: Audio = await resampleAudio(recorded, sampleRateHz);
-      const { data, frames } = computeFeatures(audio, description.features, id);
+      const { data, frames } = await features(audio, description.features, id);
       const transcript = description.tokenizer === 'phones' ? phonesOf(utterance) : utterance.transcript;
       const labels = encode(transcript);
       const needed = requiredFrames(labels);

@@ -1,6 +1,9 @@
 export * from './backend.ts';
 export { describeBackend } from './backend/describe-backend.ts';
 export { checkGradient, type GradientCase } from './check-gradient.ts';
+export { checkDataset } from './dataset/check-dataset.ts';
+export type { DatasetCheckOptions, DatasetFinding } from './dataset/claim.ts';
+export { describeDataset } from './dataset/describe-dataset.ts';
 export * from './draw.ts';
 export * from './eager.ts';
 export * from './eager/array64.ts';

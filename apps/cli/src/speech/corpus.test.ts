@@ -1,8 +1,8 @@
 import { CoppiceError } from '@coppice/graph';
 import { decodeWav, type Dataset, type Utterance } from '@coppice/speech';
-import { writeFileSync } from 'node:fs';
+import { readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, describe, expect, it } from 'vitest';
+import { afterAll, describe, expect, it, vi } from 'vitest';
 import { createContainer } from '../container.ts';
 import { newFolder, removeFolders } from '../testing/command-line.ts';
 import { digitTone, encodeWav, silentTerminal, smallRecogniser, toneFolder } from '../testing/speech.ts';
@@ -66,6 +66,21 @@ describe('preparePart', () => {
     expect(examples).toHaveLength(120);
     expect(skipped).toEqual([{ id: 'odd', reason: expect.stringMatching(words) }]);
     expect(logged).toMatch(/left out 1 of 121 utterances of 'all':\n {2}odd: /);
+  });
+
+  it('keeps features where it is told to, and gives the same from there; not of what is drawn anew', async () => {
+    const wanted = (await prepare(many(3))).examples;
+    const folder = newFolder();
+    vi.stubEnv('COPPICE_FEATURES', folder);
+    const kept = (): number => readdirSync(folder, { recursive: true }).filter((name) => String(name).endsWith('.features')).length;
+    await preparePart(datasetOf(many(3)), { split: 'all', description, purpose: 'training', epoch: 1 }, silentTerminal());
+    expect(kept()).toBe(0);
+    for (let k = 0; k < 2; k++) {
+      expect((await prepare(many(3))).examples).toEqual(wanted);
+      // All three are the same sound.
+      expect(kept()).toBe(1);
+    }
+    vi.unstubAllEnvs();
   });
 
   it('leaves out of training what cannot be written or does not fit, and keeps it in an evaluation', async () => {

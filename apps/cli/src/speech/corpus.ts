@@ -1,6 +1,7 @@
 import { createRandom } from '@coppice/core';
 import { CoppiceError } from '@coppice/graph';
 import { prepareUtterances, type Dataset, type Prepared, type SpeechDescription, type Utterance } from '@coppice/speech';
+import { createFeatureCache, type FeatureCache } from '@coppice/speech/node';
 import type { Container } from 'inversify';
 import { resolve } from 'node:path';
 import { datasetNamed, namesOf } from '../container.ts';
@@ -50,8 +51,10 @@ const MOST_SKIPPED = 0.01;
  */
 export async function preparePart(dataset: Dataset, { split, description, purpose, epoch, atMost = Infinity }: PartRequest, terminal: Terminal): Promise<Prepared> {
   const utterances = someOf(await dataset.utterances(split, epoch), atMost);
+  // Recordings that are drawn anew are hardly ever drawn twice.
+  const cache = epoch ? undefined : featureCache();
   const prepared = await prepareUtterances(utterances, {
-    description, purpose,
+    description, purpose, ...(cache === undefined ? {} : { features: cache.features }),
     onProgress: (done, of) => done % 20 === 0 && terminal.progress(`features of '${split}': ${done} of ${of}`),
   });
   const { examples, skipped, resampled } = prepared;
@@ -64,6 +67,12 @@ export async function preparePart(dataset: Dataset, { split, description, purpos
     throw new CoppiceError('COPPICE_DATASET_INVALID', `${skipped.length} of ${utterances.length} utterances of '${split}' cannot be used (first: ${skipped[0] ? `${skipped[0].id}: ${skipped[0].reason}` : 'there is none'}). Up to ${MOST_SKIPPED * 100} % may be broken; mend or remove them, or see whether corpus and model belong together.`);
   }
   return prepared;
+}
+
+/** Where `COPPICE_FEATURES` names a folder, features are kept there; they are the same numbers, so no run depends on it. */
+function featureCache(): FeatureCache | undefined {
+  const folder = process.env.COPPICE_FEATURES;
+  return folder ? createFeatureCache(resolve(folder)) : undefined;
 }
 
 /** Chosen at random with a fixed seed, in their order. */

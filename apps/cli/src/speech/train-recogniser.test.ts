@@ -28,6 +28,15 @@ describe('newRecogniser', () => {
     expect((await newRecogniser({ dataset, split: 'train', tokens: 'phones', sizes })).description.tokens).toHaveLength(40);
   });
 
+  it("takes CMU's phones where they can write the corpus, else those that it has", async () => {
+    const tokensFor = async (phones: readonly string[]): Promise<readonly string[]> => {
+      const dataset = corpus({ train: spoken(['on']).map((utterance) => ({ ...utterance, phones })) });
+      return (await newRecogniser({ dataset, split: 'train', tokens: 'phones', sizes })).description.tokens;
+    };
+    expect(await tokensFor(['AA1_B', 'N_E'])).toHaveLength(40);
+    expect((await tokensFor(['sil', 'aa', 'n', 'dx', 'sil'])).slice(1)).toEqual(['aa', 'dx', 'n', 'sil']);
+  });
+
   it('refuses a part without utterances', async () => {
     await expect(newRecogniser({ dataset: corpus({ train: [] }), split: 'train', tokens: 'words', sizes })).rejects.toThrow(expect.objectContaining({ code: 'COPPICE_DATASET_INVALID', message: expect.stringMatching(/'train' of the corpus is empty/) }));
   });

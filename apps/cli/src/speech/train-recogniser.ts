@@ -1,6 +1,6 @@
 import type { Backend } from '@coppice/core';
 import { CoppiceError, type Model } from '@coppice/graph';
-import { buildReferenceModel, defaultFeatures, describeReferenceModel, phones39, tokenizerOfTranscripts, type Dataset, type ReferenceOptions, type TokenKind, type Tokenizer } from '@coppice/speech';
+import { buildReferenceModel, cmuPhones, defaultFeatures, describeReferenceModel, phones39, tokenizerOfTranscripts, toPhone39, type Dataset, type ReferenceOptions, type TokenKind, type Tokenizer, type Utterance } from '@coppice/speech';
 import type { RunDirectory } from '../run/run-directory.ts';
 import type { Terminal } from '../terminal.ts';
 import { progressBar } from '../text-table.ts';
@@ -63,7 +63,14 @@ export async function newRecogniser({ dataset, split, tokens, sizes }: NewRecogn
   const utterances = await dataset.utterances(split, 0);
   if (utterances.length === 0) throw new CoppiceError('COPPICE_DATASET_INVALID', `The part '${split}' of the corpus is empty. It has: ${dataset.splits.join(', ')}.`);
   const { sampleRateHz } = await utterances[0].audio();
-  const tokenizer: Tokenizer = tokens === 'phones' ? phones39() : tokenizerOfTranscripts(tokens, utterances.map(({ transcript }) => transcript));
+  const tokenizer: Tokenizer = tokens === 'phones' ? tokenizerOfPhones(utterances) : tokenizerOfTranscripts(tokens, utterances.map(({ transcript }) => transcript));
   const model = buildReferenceModel({ ...sizes, tokens: tokenizer.description.tokens.length });
   return { model, description: describeReferenceModel(model, { features: defaultFeatures({ sampleRateHz, mels: sizes.mels }), tokenizer }) };
+}
+
+/** CMU's 39 phones where they can write the corpus, else those that it has, e.g. TIMIT's 39. */
+function tokenizerOfPhones(utterances: readonly Utterance[]): Tokenizer {
+  const said = new Set(utterances.flatMap(({ phones = [] }) => phones));
+  const cmu: ReadonlySet<string> = new Set(cmuPhones);
+  return [...said].every((phone) => cmu.has(toPhone39(phone))) ? phones39() : tokenizerOfTranscripts('phones', [[...said].join(' ')]);
 }

@@ -1,5 +1,5 @@
 import { CoppiceError } from '@coppice/graph';
-import type { Audio } from '@coppice/speech';
+import type { Audio } from './audio.ts';
 import { FLACDecoder, type FLACDecodedAudio } from '@wasm-audio-decoders/flac';
 import { splitFrames, type FlacFrame } from './flac-frames.ts';
 
@@ -31,9 +31,21 @@ const fastestHz = 384_000;
 export async function decodeFlac(bytes: Uint8Array, where: string, { createMd5 }: FlacOptions = {}): Promise<Audio> {
   const info = readStreamInfo(bytes, where);
   const frames = readFrames(bytes, info, where);
+  const used = takeIdle(info, frames[0].number);
+  if (used !== undefined) {
+    try {
+      return await decodeFrames(used, frames, info, where, createMd5);
+    } catch (error) {
+      // What an earlier file left in a decoder must not condemn this one: a new decoder has the last word.
+      if (!(error instanceof CoppiceError)) throw error;
+    }
+  }
+  return decodeFrames(await newDecoder(info), frames, info, where, createMd5);
+}
+
+async function decodeFrames(decoder: FLACDecoder, frames: readonly FlacFrame[], info: StreamInfo, where: string, createMd5: FlacOptions['createMd5']): Promise<Audio> {
   const md5 = info.md5 === undefined ? undefined : createMd5?.();
   const samples = new Float32Array(frames.reduce((sum, { blockSize }) => sum + blockSize, 0));
-  const decoder = await decoderFor(info, frames[0].number);
   let at = 0;
   for (const { bytes: frame, blockSize } of frames) {
     // What a broken file leaves in a decoder goes with it: only on success is it used again.
@@ -77,19 +89,21 @@ async function decodeFrame(decoder: FLACDecoder, frame: Uint8Array, where: strin
 /** A decoder that has nothing to do. Making one takes longer than decoding an utterance. */
 let idle: { readonly decoder: FLACDecoder; readonly key: string } | undefined;
 
-/** What a decoder keeps from one file to the next, besides the number of the last frame. */
-const keyOf = ({ sampleRateHz, bits }: StreamInfo): string => `${sampleRateHz} ${bits}`;
+/** What a decoder keeps from one file to the next, besides the number of the last frame: rate, bits and sizes of blocks. */
+const keyOf = ({ head }: StreamInfo): string => head.join(' ');
 
-async function decoderFor(info: StreamInfo, firstFrame: number): Promise<FLACDecoder> {
+function takeIdle(info: StreamInfo, firstFrame: number): FLACDecoder | undefined {
   // Numbers that go on from the last file would be taken for frames that are missing between.
-  if (idle?.key === keyOf(info) && firstFrame === 0) {
-    const { decoder } = idle;
-    idle = undefined;
-    return decoder;
-  }
+  if (idle?.key !== keyOf(info) || firstFrame !== 0) return undefined;
+  const { decoder } = idle;
+  idle = undefined;
+  return decoder;
+}
+
+async function newDecoder({ head }: StreamInfo): Promise<FLACDecoder> {
   const decoder = new FLACDecoder();
   await decoder.ready;
-  await decoder.decodeFrames([info.head]);
+  await decoder.decodeFrames([head]);
   return decoder;
 }
 
@@ -106,7 +120,7 @@ interface StreamInfo {
   readonly md5?: string;
   /** Where the first frame begins. */
   readonly begin: number;
-  /** Rate, channels and bits, as a FLAC stream of unknown length states them. */
+  /** Rate, channels, bits and sizes of blocks, as a FLAC stream of unknown length states them. */
   readonly head: Uint8Array;
 }
 
@@ -131,8 +145,9 @@ function readStreamInfo(bytes: Uint8Array, where: string): StreamInfo {
   if (!exactBits.has(bits)) throw invalid(where, `has ${bits} bits a sample and must have 8, 16 or 24; convert it, e.g. with sox in.flac -b 16 out.flac`);
   const md5 = Array.from(bytes.subarray(26, 42), (byte) => byte.toString(16).padStart(2, '0')).join('');
   const head = bytes.slice(0, 42);
-  // The last metadata; number of samples and MD5 are 0.
+  // The last metadata; sizes of frames, number of samples and MD5 are 0, which is to say that they are not known.
   head[4] |= 0x80;
+  head.fill(0, 12, 18);
   head[21] &= 0xf0;
   head.fill(0, 22);
   return { sampleRateHz, channels, bits, samples: (packed & 15) * 2 ** 32 + low, md5: /^0*$/.test(md5) ? undefined : md5, begin, head };

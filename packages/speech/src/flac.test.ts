@@ -5,7 +5,7 @@ import { createHash } from 'node:crypto';
 import { existsSync, globSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { decodeFlac } from './index.ts';
+import { decodeFlac } from './flac.ts';
 import { writeFlac } from './testing/flac-writer.ts';
 
 const createMd5 = () => createHash('md5');
@@ -49,6 +49,14 @@ describe('decodeFlac', () => {
     };
     await Promise.all(files.map(decode));
     for (const file of files) await decode(file);
+  });
+
+  it('reads files of one rate and unlike blocks one after the other, short ones too', async () => {
+    for (let k = 0; k < 60; k++) {
+      const written = resonance([700, 97, 2000, 193][k % 4]);
+      const { samples } = await decodeFlac(writeFlac(written, { blockSize: [192, 576, 64, 576, 576, 1152][k % 6] }), 'it');
+      expect([...samples]).toEqual(written.map((value) => value / 32768));
+    }
   });
 
   it('believes the MD5, not the file', async () => {
