@@ -73,6 +73,7 @@ async function test(node, filters) {
   const bin = (name, ...path) => join('node_modules', name, ...path);
   const checks = [
     ['types', [bin('typescript', 'bin', 'tsc'), '-p', 'tsconfig.json']],
+    ['types in the browser', [bin('typescript', 'bin', 'tsc'), '-p', join('tools', 'browser')]],
     ['lint', [bin('oxlint', 'bin', 'oxlint'), '--deny-warnings']],
     ['dependencies', [join('tools', 'check-dependencies.ts')]],
   ];

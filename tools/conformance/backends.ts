@@ -5,6 +5,9 @@ import { eagerBackend, lifting } from '@coppice/testkit';
 export const backends: Readonly<Record<string, () => Promise<Backend>>> = {
   'onnx:native': async () => (await import('@coppice/backend-onnx')).nativeBackend(),
   'onnx:wasm': async () => (await import('@coppice/backend-onnx')).wasmBackend(),
+  'tfjs:wasm': async () => (await import('@coppice/backend-tfjs')).chooseTfjsBackend('tfjs:wasm'),
+  'tfjs:cpu': async () => (await import('@coppice/backend-tfjs')).chooseTfjsBackend('tfjs:cpu'),
+  'tfjs:node': async () => (await import('@coppice/backend-tfjs')).chooseTfjsBackend('tfjs:node'),
 };
 
 /** Pieces of Coppice that the same tests are an oracle for; operators of our scope may be missing in them. */

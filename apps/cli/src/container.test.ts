@@ -29,9 +29,9 @@ describe('the composition root', () => {
     expect(() => scorerNamed(createContainer(), 'magic')).toThrow(expect.objectContaining({ code: 'COPPICE_SCORER_UNKNOWN', message: expect.stringContaining('l2') }));
     const container = createContainer();
     addPlugin(container, 'Dataset', { name: 'tones', open: () => Promise.reject(new Error('not opened')) });
-    expect(namesOf(container, 'Dataset')).toEqual(['digits', 'librispeech', 'tones']);
-    expect(() => datasetNamed(container, 'noise')).toThrow(expect.objectContaining({ code: 'COPPICE_DATASET_UNKNOWN', message: expect.stringContaining('digits, librispeech, tones') }));
-    expect(namesOf(createContainer(), 'Dataset')).toEqual(['digits', 'librispeech']);
+    expect(namesOf(container, 'Dataset')).toEqual(['digits', 'librispeech', 'timit', 'manifest', 'tones']);
+    expect(() => datasetNamed(container, 'noise')).toThrow(expect.objectContaining({ code: 'COPPICE_DATASET_UNKNOWN', message: expect.stringContaining('digits, librispeech, timit, manifest, tones') }));
+    expect(namesOf(createContainer(), 'Dataset')).toEqual(['digits', 'librispeech', 'timit', 'manifest']);
   });
 
   it('runs a command on fakes of nothing but the tokens that it asks for', async () => {

@@ -1,8 +1,11 @@
 import { onnxModule } from '@coppice/backend-onnx';
+import { tfjsModule } from '@coppice/backend-tfjs';
 import { CoppiceError, type ErrorCode } from '@coppice/graph';
 import { tokens, type Backend, type Scorer } from '@coppice/core';
 import { digitsModule } from '@coppice/dataset-digits';
 import { librispeechModule } from '@coppice/dataset-librispeech';
+import { manifestModule } from '@coppice/dataset-manifest';
+import { timitModule } from '@coppice/dataset-timit';
 import { activationModule } from '@coppice/scorer-activation';
 import { gradientModule } from '@coppice/scorer-gradient';
 import { magnitudeModule } from '@coppice/scorer-magnitude';
@@ -11,7 +14,7 @@ import type { DatasetFormat } from '@coppice/speech';
 import { Container, type ContainerModule } from 'inversify';
 
 /** The plugins that come with Coppice. */
-export const builtInModules: readonly ContainerModule[] = [onnxModule, magnitudeModule, activationModule, gradientModule, sensitivityModule, digitsModule, librispeechModule];
+export const builtInModules: readonly ContainerModule[] = [onnxModule, tfjsModule, magnitudeModule, activationModule, gradientModule, sensitivityModule, digitsModule, librispeechModule, timitModule, manifestModule];
 
 /** What plugins may bring. */
 export interface PluginKinds {
@@ -23,9 +26,9 @@ export type PluginKind = keyof PluginKinds;
 
 /** Names under which the built-in plugins bind what they bring; a container cannot list its names by itself. */
 export const builtInNames = {
-  Backend: ['onnx', 'onnx:wasm', 'onnx:native'],
+  Backend: ['onnx', 'onnx:wasm', 'onnx:native', 'tfjs', 'tfjs:node-gpu', 'tfjs:node', 'tfjs:webgpu', 'tfjs:webgl', 'tfjs:wasm', 'tfjs:cpu'],
   Scorer: ['l1', 'l2', 'geometric-median', 'bn-scale', 'lamp', 'random', 'mean-magnitude', 'variance', 'apoz', 'wanda', 'taylor', 'fisher', 'gradient-norm', 'snip', 'obd', 'measured-loss'],
-  Dataset: ['digits', 'librispeech'],
+  Dataset: ['digits', 'librispeech', 'timit', 'manifest'],
 } as const satisfies Record<PluginKind, readonly string[]>;
 
 /** Names that plugins of the user brought, each bound without a name of its own. */

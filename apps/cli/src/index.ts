@@ -1,5 +1,5 @@
 export { runCli, type CliOptions } from './cli.ts';
-export { builtInModules, builtInNames, createContainer, scorerNamed } from './container.ts';
+export { backendNamed, builtInModules, builtInNames, createContainer, scorerNamed } from './container.ts';
 export { exitCodes, type Context } from './context.ts';
 export { decodeNpy } from './npy.ts';
 export { planText, readPlan } from './plan-document.ts';

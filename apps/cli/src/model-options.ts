@@ -24,7 +24,7 @@ export interface AnalysisOptions extends RunOptions {
 }
 
 export const addRunOptions = (command: Command, { backend }: { readonly backend?: string } = { backend: 'onnx' }): Command => addPluginOptions(command)
-  .option('--backend <name>', 'what runs the model: onnx (WebAssembly), onnx:native; `coppice doctor` lists them', backend)
+  .option('--backend <name>', 'what runs the model: onnx (WebAssembly), onnx:native, tfjs; `coppice doctor` lists them', backend)
   .option('--threads <n>', 'threads of the backend (default: 1)', wholeNumber(1))
   .option('--input <name=file.npy>', 'use this tensor instead of a made-up one; repeatable', namedFile)
   .option('--dim <name=n>', 'size of an open input dimension, e.g. time=100; repeatable', dimension);

@@ -46,15 +46,15 @@ describe('plugins', () => {
     const container = createContainer();
     await loadPlugins(container, files({ 'd.ts': DATASET }), { plugin: ['d.ts'] });
     expect(namesAdded(container, 'Scorer')).toEqual([]);
-    expect(namesOf(container, 'Dataset')).toEqual(['digits', 'librispeech', 'tones']);
+    expect(namesOf(container, 'Dataset')).toEqual(['digits', 'librispeech', 'timit', 'manifest', 'tones']);
     expect(await openCorpus(container, { dataset: 'tones:some/folder', options: { loud: 1 } }, '/data')).toMatchObject({ name: '/data/some/folder', splits: ['1'] });
   });
 
   it('may list corpora in a configuration', async () => {
     const container = createContainer();
     await loadPlugins(container, files({ 'c.ts': DATASET.replace('export default', 'const tones =').replace(/;$/, "; export default { datasets: [tones], plugins: ['./p.ts'] };"), 'p.ts': DATASET.replace("'tones'", "'songs'") }), { config: 'c.ts' });
-    expect(namesOf(container, 'Dataset')).toEqual(['digits', 'librispeech', 'tones', 'songs']);
-    await expect(openCorpus(container, { dataset: 'noise:x' }, '.')).rejects.toThrow(/There is no dataset format 'noise'. Choose one of digits, librispeech, tones, songs,/);
+    expect(namesOf(container, 'Dataset')).toEqual(['digits', 'librispeech', 'timit', 'manifest', 'tones', 'songs']);
+    await expect(openCorpus(container, { dataset: 'noise:x' }, '.')).rejects.toThrow(/There is no dataset format 'noise'. Choose one of digits, librispeech, timit, manifest, tones, songs,/);
   });
 
   it('may be backends, which commands use where the configuration names one and no flag does', async () => {

@@ -8,6 +8,8 @@ export * from './float-formats.ts';
 export * from './fresh-names.ts';
 export * from './functions.ts';
 export * from './lower.ts';
+export { lowerComposites } from './lower-composites.ts';
+export { toModernForm } from './lower-flattened.ts';
 export * from './gen/onnx_pb.js';
 export { everyTensor } from './message-tree.ts';
 export * from './model.ts';

@@ -25,7 +25,7 @@ const EXAMPLES = fileURLToPath(new URL('../../../../examples/', import.meta.url)
 export function defineDemo(program: Command, context: Context): void {
   program.command('demo').description('prune the trained recogniser that comes along to a fifth of its compute, round by round, and evaluate it')
     .option('--folder <folder>', 'where the files go; a demo that was stopped goes on there (default: ./runs/demo, or the next free number)')
-    .option('--backend <name>', 'auto (native where it is installed), onnx (WebAssembly), onnx:native; `coppice doctor` lists them', 'auto')
+    .option('--backend <name>', 'auto (native where it is installed), onnx (WebAssembly), onnx:native, tfjs; `coppice doctor` lists them', 'auto')
     .option('--threads <n>', 'threads of the backend (default: all cores, up to 4)', wholeNumber(1))
     .option('--macs <shares>', 'shares of the multiply–accumulates to keep, round by round', shares, [0.6, 0.35, 0.19])
     .option('--steps <n>', 'fine-tuning steps after the last round; half as many after the others', wholeNumber(1), 400)

@@ -50,5 +50,5 @@ function print({ coppice, node, platform, cores, memoryBytes }: { readonly coppi
   for (const line of lines) say(line);
   const broken = backends.flatMap((entry) => ('missing' in entry ? [entry] : []));
   if (broken.length > 0) say(`\n${paint('bold', 'does not run here')}`);
-  for (const { name, missing } of broken) say(`${name}: ${missing}`);
+  for (const { name, missing } of broken) say(missing.startsWith(name) ? missing : `${name}: ${missing}`);
 }

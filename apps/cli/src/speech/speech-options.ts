@@ -20,7 +20,7 @@ export interface SpeechOptions extends PluginOptions {
 }
 
 export const addSpeechOptions = (command: Command): Command => addPluginOptions(addCorpusOptions(command.requiredOption('--dataset <format:folder>', 'the corpus, e.g. digits:/data/fsdd')))
-  .option('--backend <name>', 'auto (native where it is installed), onnx (WebAssembly), onnx:native; `coppice doctor` lists them', 'auto')
+  .option('--backend <name>', 'auto (native where it is installed), onnx (WebAssembly), onnx:native, tfjs; `coppice doctor` lists them', 'auto')
   .option('--threads <n>', 'threads of the backend (default: all cores, up to 4)', wholeNumber(1));
 
 /** What says more about a corpus. */
