@@ -1,6 +1,7 @@
 import { readModel } from '@coppice/graph/node';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
+import { builtInNames } from '../container.ts';
 import { folderWithModel, newFolder, removeFolders, run } from '../testing/command-line.ts';
 
 afterAll(removeFolders);
@@ -28,8 +29,16 @@ describe('coppice bench', () => {
 });
 
 describe('coppice doctor', () => {
-  it('lists what runs here, and why the others do not', async () => {
+  it('lists what runs here, and what is missing with what mends it', async () => {
     const { out } = await run(['doctor', '--json']);
-    expect(JSON.parse(out).backends.map(({ name }: { name: string }) => name)).toEqual(['onnx', 'onnx:wasm', 'onnx:native']);
+    const { machine, backends } = JSON.parse(out) as { machine: object; backends: { name: string; missing?: string; threads?: number }[] };
+    expect(machine).toMatchObject({ node: process.version, cores: expect.any(Number) });
+    expect(backends.map(({ name }) => name)).toEqual(builtInNames.Backend);
+    for (const name of ['onnx:wasm', 'onnx:native', 'tfjs:wasm', 'tfjs:cpu']) expect(backends).toContainEqual(expect.objectContaining({ name, threads: expect.any(Number) }));
+    for (const { missing, threads } of backends) expect(threads !== undefined || /To mend it: /.test(missing!)).toBe(true);
+    const { out: text } = await run(['doctor']);
+    expect(text).toMatch(/^Coppice .*Node\.js v.*\n\nbackend +version +device +threads\n/);
+    expect(text).toMatch(/tfjs:webgl cannot run: there is no WebGL here/);
   });
+
 });
