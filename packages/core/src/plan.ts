@@ -54,7 +54,8 @@ const CALLED: Readonly<Record<Measure, string>> = { macs: 'MACs', params: 'param
  */
 export function planCut(units: Units, scores: ArrayLike<number>, request: PlanRequest): Plan {
   checkRequest(units, request);
-  const rounded = Float64Array.from(scores, (s) => Number(s.toPrecision(9)));
+  // Runtimes round differently in the sixth digit or so; units that differ by no more are equal, and their order decides.
+  const rounded = Float64Array.from(scores, (s) => Number(s.toPrecision(5)));
   const spared = lastOnes(units, rounded);
   const eligible = eligibleGroups(units.groups, request);
   const fixed = fixedRemovals(units, rounded, request, eligible, spared);
