@@ -8,6 +8,7 @@ export const backends: Readonly<Record<string, () => Promise<Backend>>> = {
   'tfjs:wasm': async () => (await import('@coppice/backend-tfjs')).chooseTfjsBackend('tfjs:wasm'),
   'tfjs:cpu': async () => (await import('@coppice/backend-tfjs')).chooseTfjsBackend('tfjs:cpu'),
   'tfjs:node': async () => (await import('@coppice/backend-tfjs')).chooseTfjsBackend('tfjs:node'),
+  'tfjs:node-gpu': async () => (await import('@coppice/backend-tfjs')).chooseTfjsBackend('tfjs:node-gpu'),
 };
 
 /** Pieces of Coppice that the same tests are an oracle for; operators of our scope may be missing in them. */
