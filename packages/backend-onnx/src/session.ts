@@ -1,7 +1,7 @@
-import type { CompileOptions, Executable, NamedTensors } from '@coppice/core';
+import type { CompileOptions, Executable, NamedTensors, ExpectedInput } from '@coppice/core';
 import { CoppiceError, lowerLayouts, upgradeModel, type Model } from '@coppice/graph';
 import type { InferenceSession } from 'onnxruntime-web';
-import { checkInputs, defaultsOf, expectedInputs, type ExpectedInput } from './inputs.ts';
+import { checkGiven, defaultsOf, expectedInputs } from './inputs.ts';
 import { refusal, runFailure } from './runtime-words.ts';
 import { fromRuntime, isCarried, toRuntime } from './tensors.ts';
 
@@ -72,7 +72,7 @@ class SessionExecutable implements Executable {
 
   async run(inputs: NamedTensors, outputs: readonly string[] = this.#session.outputNames): Promise<NamedTensors> {
     if (this.#disposed) throw new CoppiceError('COPPICE_BACKEND_RUN', `${this.#build.name}: this executable was disposed. Compile the model again.`);
-    checkInputs(this.#inputs, this.#defaults, inputs);
+    checkGiven(this.#inputs, this.#defaults, inputs);
     this.#checkOutputs(outputs);
     if (outputs.length === 0) return {};
     const feeds = Object.fromEntries(Object.entries(inputs).map(([name, tensor]) => [name, toRuntime(tensor)]));

@@ -1,8 +1,8 @@
-import type { Backend, CompileOptions, Executable, NamedTensors } from '@coppice/core';
+import { checkInputs, type Backend, type CompileOptions, type Executable, type ExpectedInput, type NamedTensors } from '@coppice/core';
 import { CoppiceError, graphOf, inlineFunctions, lowerComposites, lowerLayouts, opsetOf, sortNodes, toModernForm, type Model } from '@coppice/graph';
 import { Device } from './adapter.ts';
 import { bestEngine, EngineFault, loadEngine, missingEngine, type EngineName, type Loaded } from './engines.ts';
-import { checkInputs, expectedInputs, type ExpectedInput } from './inputs.ts';
+import { expectedInputs, faultOf } from './inputs.ts';
 import { planGraph, type Planning, type Refusal } from './plan.ts';
 import { runSchedule } from './run.ts';
 import { schedule } from './schedule.ts';
@@ -132,7 +132,7 @@ class TfjsExecutable implements Executable {
 
   async run(inputs: NamedTensors, outputs: readonly string[] = this.#plan.outputNames): Promise<NamedTensors> {
     if (this.#disposed) throw new CoppiceError('COPPICE_BACKEND_RUN', `${this.#name}: this executable was disposed. Compile the model again.`);
-    checkInputs(this.#inputs, inputs);
+    checkInputs(this.#inputs, inputs, { faultOf });
     const unknown = outputs.find((output) => !this.#plan.outputNames.includes(output));
     if (unknown !== undefined) throw new CoppiceError('COPPICE_INPUT_MISMATCH', `The model has no output '${unknown}'. Its outputs are ${this.#plan.outputNames.join(', ')}; to see an intermediate value, make it an output first.`);
     if (outputs.length === 0) return {};

@@ -8,6 +8,7 @@ export { findUnits, type UnitOptions, type Units } from './analysis/units.ts';
 export * from './backend.ts';
 export * from './compute-weights.ts';
 export { costOf, type Cost, unitCosts } from './cost.ts';
+export { checkInputs, expectedInput, type ExpectedInput } from './expected-inputs.ts';
 export { matchesGlob } from './glob.ts';
 export { makeInputs } from './input-values.ts';
 export { type Dimension, describeInputs, type InputSpec } from './inputs.ts';
