@@ -7,8 +7,8 @@ import { isBuiltin } from 'node:module';
 import { dirname, join, relative, resolve } from 'node:path';
 
 /** Lower layers never see higher ones; packages of the same layer never see each other. */
-const layers = [/^graph$/, /^core$/, /^(autodiff|speech)$/, /^(scorer-.+|backend-.+|dataset-.+|recovery|exporter-.+|report|testkit)$/, /^apps\/.+$/, /^examples$/];
-const direction = 'graph ← core ← autodiff, speech ← plugins ← apps ← examples';
+const layers = [/^graph$/, /^core$/, /^(autodiff|speech|quantize)$/, /^(scorer-.+|backend-.+|dataset-.+|recovery|exporter-.+|report|testkit)$/, /^apps\/edge-bundler$/, /^apps\/.+$/, /^examples$/];
+const direction = 'graph ← core ← autodiff, speech, quantize ← plugins ← apps ← examples';
 
 /** What tests may import beside what their package may. */
 const testTools = new Set(['testkit', 'backend-onnx']);
