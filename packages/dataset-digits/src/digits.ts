@@ -1,15 +1,15 @@
 import { CoppiceError } from '@coppice/graph';
-import { defineDataset, type Dataset, type Utterance } from '@coppice/speech';
+import { defineDataset, type Dataset, type SkippedFile, type Utterance } from '@coppice/speech';
 import { joinDigits } from './join-digits.ts';
 import { readOptions, type DigitsOptions } from './options.ts';
-import { readRecordings, type Recording, type SkippedRecording } from './recordings.ts';
+import { readRecordings, type Recording } from './recordings.ts';
 import { splitRecordings } from './splits.ts';
 
 /** An opened corpus of spoken digits. */
 export interface DigitsDataset extends Dataset {
   /** Of every utterance. */
   readonly sampleRateHz: number;
-  readonly skipped: readonly SkippedRecording[];
+  readonly skipped: readonly SkippedFile[];
   readonly notes: readonly string[];
   /**
    * The recordings of a part, one by one, whatever the utterances are; to be joined by `joinDigits`.

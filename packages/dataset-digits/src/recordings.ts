@@ -1,5 +1,5 @@
 import { CoppiceError } from '@coppice/graph';
-import { decodeWav, resampleAudio, type Audio, type Utterance } from '@coppice/speech';
+import { checkBrokenShare, decodeWav, resampleAudio, skippedNotes, type Audio, type SkippedFile, type Utterance } from '@coppice/speech';
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createRecordingCache, type RecordingCache } from './recording-cache.ts';
@@ -16,19 +16,13 @@ export interface Recording extends Utterance {
   readonly sampleRateHz: number;
 }
 
-/** A file that is left out, and why. */
-export interface SkippedRecording {
-  readonly file: string;
-  readonly reason: string;
-}
-
 /** What a folder holds. */
 export interface RecordingsFolder {
   /** Where the files lie: the folder that was named, or `recordings/` in it. */
   readonly folder: string;
   /** By speaker, digit and index. */
   readonly recordings: readonly Recording[];
-  readonly skipped: readonly SkippedRecording[];
+  readonly skipped: readonly SkippedFile[];
   readonly sampleRateHz: number;
   /** What a user should know, a sentence each: what was skipped, resampled, or decided in decoding. */
   readonly notes: readonly string[];
@@ -58,22 +52,17 @@ export async function readRecordings(path: string, options: ReadRecordingsOption
   const cache = createRecordingCache(cacheBytes);
   const decoding: string[] = [];
   const found = await inTurns(files, 16, (file) => inspect(folder, file, cache, (note) => decoding.push(note)));
-  const isSkipped = (entry: Inspected | SkippedRecording): entry is SkippedRecording => 'reason' in entry;
+  const isSkipped = (entry: Inspected | SkippedFile): entry is SkippedFile => 'reason' in entry;
   const usable = found.flatMap((entry) => (isSkipped(entry) ? [] : [entry]));
   const skipped = found.filter(isSkipped);
-  if (skipped.length > maxBrokenShare * files.length || usable.length === 0) {
-    const list = skipped.slice(0, 5).map(({ file, reason }) => `\n  ${file}: ${reason}`).join('');
-    const more = skipped.length > 5 ? `\n  and ${skipped.length - 5} more` : '';
-    throw new CoppiceError('COPPICE_DATASET_INVALID', `${skipped.length} of ${files.length} recordings in '${folder}' cannot be used, more than the ${100 * maxBrokenShare} % that may be skipped. ` +
-      `Repair or remove them, or set maxBrokenShare higher.${list}${more}`);
-  }
+  checkBrokenShare({ what: `'${folder}'`, used: usable.length, skipped, advice: 'Repair or remove them' }, maxBrokenShare);
   const rates = countBy(usable, ({ hz }) => hz);
   const sampleRateHz = options.sampleRateHz ?? [...rates].reduce((best, next) => (next[1] > best[1] ? next : best))[0];
   rates.delete(sampleRateHz);
   const recordings = usable.map((entry) => toRecording(folder, entry, sampleRateHz, cache));
   recordings.sort((a, b) => compare(a.speaker, b.speaker) || a.digit - b.digit || a.index - b.index || compare(a.id, b.id));
   const notes = [
-    ...skipped.map(({ file, reason }) => `Skipped '${file}': ${reason}`),
+    ...skippedNotes(skipped),
     ...[...rates].map(([hz, count]) => `Resampled ${count} of ${recordings.length} recordings from ${hz} to ${sampleRateHz} Hz.`),
     // In order, because files are read side by side; a whole corpus in stereo need not be told file by file.
     ...decoding.sort().slice(0, 5),
@@ -118,7 +107,7 @@ interface Inspected {
 }
 
 /** What the name and the sound say, or why the file cannot be used. */
-async function inspect(folder: string, file: string, cache: RecordingCache, onNote: (note: string) => void): Promise<Inspected | SkippedRecording> {
+async function inspect(folder: string, file: string, cache: RecordingCache, onNote: (note: string) => void): Promise<Inspected | SkippedFile> {
   const name = namePattern.exec(file);
   if (!name) return { file, reason: 'its name is not {digit}_{speaker}_{index}.wav' };
   try {

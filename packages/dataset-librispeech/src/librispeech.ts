@@ -1,15 +1,15 @@
 import { CoppiceError } from '@coppice/graph';
-import { defineDataset, type Dataset } from '@coppice/speech';
+import { checkBrokenShare, defineDataset, refuseTwins, skippedNotes, type Dataset, type SkippedFile } from '@coppice/speech';
 import { findSplits, usualSplits } from './layout.ts';
 import { checkOptions, readOptions, refuse, type LibriSpeechOptions } from './options.ts';
-import { readSplit, type LibriUtterance, type SkippedRecording, type Split } from './split.ts';
+import { readSplit, type LibriUtterance, type Split } from './split.ts';
 
 /** An opened corpus in LibriSpeech's layout. */
 export interface LibriSpeechDataset extends Dataset {
   /** Names of folders, then `train`, `dev` and `test` where they stand for exactly one of them, then `heldOut`. */
   readonly splits: readonly string[];
   /** Of all parts. */
-  readonly skipped: readonly SkippedRecording[];
+  readonly skipped: readonly SkippedFile[];
   readonly notes: readonly string[];
   /**
    * The utterances of a part, sorted by id (of a `.tar` or `.tar.gz`, as they lie in it), the same in every epoch.
@@ -32,16 +32,16 @@ export async function openLibriSpeech(path: string, options: LibriSpeechOptions 
   const names = layout.splits.map(({ name }) => name);
   const notes = [...layout.tree.notes, ...layout.notes];
   const parts = new Map<string, readonly LibriUtterance[]>();
-  const skipped: SkippedRecording[] = [];
+  const skipped: SkippedFile[] = [];
   for (const part of layout.splits) {
     const { name } = part;
     const split = await readSplit(layout.tree, part);
-    checkShare(split, layout.tree.where(part.folder), maxBrokenShare);
+    checkBrokenShare({ what: `'${layout.tree.where(part.folder)}'`, used: split.utterances.length, skipped: split.skipped, advice: 'Unpack the archive again, name only the part that is whole' }, maxBrokenShare);
     parts.set(name, split.utterances);
     skipped.push(...split.skipped);
     notes.push(...notesOf(split, name));
   }
-  refuseTwins(parts);
+  refuseTwins([...parts.values()].flat());
   const aliases = aliasesOf(names);
   for (const [alias, name] of aliases) notes.push(`'${alias}' is the part '${name}'.`);
   if (holdOut > 0) notes.push(holdOutSpeakers(parts, aliases.get('train') ?? 'train', holdOut));
@@ -68,32 +68,10 @@ function aliasesOf(splits: readonly string[]): Map<string, string> {
   return new Map(pairs.filter(([, names]) => names.length === 1).map(([usual, [name]]) => [usual, name]));
 }
 
-function checkShare({ utterances, skipped }: Split, folder: string, maxBrokenShare: number): void {
-  const all = utterances.length + skipped.length;
-  if (utterances.length > 0 && skipped.length <= maxBrokenShare * all) return;
-  const list = skipped.slice(0, 5).map(({ file, reason }) => `\n  ${file}: ${reason}`).join('');
-  const more = skipped.length > 5 ? `\n  and ${skipped.length - 5} more` : '';
-  throw new CoppiceError('COPPICE_DATASET_INVALID', `${skipped.length} of ${all} recordings in '${folder}' lack a transcript or are missing, more than the ${100 * maxBrokenShare} % that may be skipped. ` +
-    `Unpack the archive again, name only the part that is whole, or set maxBrokenShare higher.${list}${more}`);
-}
-
-const mostListed = 10;
-
 function notesOf({ utterances, skipped, withoutPhones }: Split, name: string): string[] {
-  const notes = skipped.slice(0, mostListed).map(({ file, reason }) => `Skipped '${file}': ${reason}${reason.endsWith('?') ? '' : '.'}`);
-  if (skipped.length > mostListed) notes.push(`Skipped ${skipped.length - mostListed} more recordings of '${name}' for such reasons.`);
+  const notes = skippedNotes(skipped);
   if (withoutPhones.length > 0) notes.push(`${withoutPhones.length} of ${utterances.length} utterances of '${name}' have no phones though a file of phones lies beside them, e.g. '${withoutPhones[0]}'.`);
   return notes;
-}
-
-/** @throws CoppiceError `COPPICE_DATASET_INVALID` for an id that is there twice, in one part or in two */
-function refuseTwins(parts: ReadonlyMap<string, readonly LibriUtterance[]>): void {
-  const files = new Map<string, string>();
-  for (const { id, file } of [...parts.values()].flat()) {
-    const before = files.get(id);
-    if (before !== undefined) throw new CoppiceError('COPPICE_DATASET_INVALID', `The id '${id}' is there twice: '${before}' and '${file}'. Remove one of them: what is trained on must not be tested on.`);
-    files.set(id, file);
-  }
 }
 
 /** Moves the last speakers of a part into `heldOut`; what a user should know of it. */

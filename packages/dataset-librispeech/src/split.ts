@@ -1,16 +1,8 @@
 import { CoppiceError } from '@coppice/graph';
-import type { Utterance } from '@coppice/speech';
+import type { SkippedFile, Utterance } from '@coppice/speech';
 import { inReadingOrder, inTurns, readAudio, readText, type FileTree } from '@coppice/speech/node';
 import { join } from 'node:path';
 import type { SplitFolder } from './layout.ts';
-
-/** A recording without a transcript, or the other way round. */
-export interface SkippedRecording {
-  /** From the folder of the corpus. */
-  readonly file: string;
-  /** The end of a sentence that begins with the file. */
-  readonly reason: string;
-}
 
 /** One utterance, and where it was found. */
 export interface LibriUtterance extends Utterance {
@@ -25,7 +17,7 @@ export interface LibriUtterance extends Utterance {
 export interface Split {
   /** By id; of an archive that only goes forward, as they lie in it. */
   readonly utterances: readonly LibriUtterance[];
-  readonly skipped: readonly SkippedRecording[];
+  readonly skipped: readonly SkippedFile[];
   /** Utterances without phones in chapters that have a file of phones. */
   readonly withoutPhones: readonly string[];
 }
@@ -66,7 +58,7 @@ async function readChapter(tree: FileTree, { speaker, stem, folder, shown }: Cha
   const linesOf = async (file: string): Promise<Map<string, string[]> | undefined> => (names.includes(file) ? readLines(tree, below(folder, file)) : undefined);
   const [transcripts, phones] = await Promise.all([linesOf(`${stem}.trans.txt`), linesOf(`${stem}.phones.txt`)]);
   const recordings = new Map<string, string>();
-  const skipped: SkippedRecording[] = [];
+  const skipped: SkippedFile[] = [];
   const refused = new Set<string>();
   const skip = (name: string, reason: string): void => {
     refused.add(name);

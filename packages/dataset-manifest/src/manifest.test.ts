@@ -74,7 +74,7 @@ describe('NeMo JSON lines', () => {
     expect(corpus.skipped).toEqual([{ split: 'train', file: 'train.json:200', reason: 'is not a JSON object' }]);
     expect(corpus.notes).toEqual([expect.stringContaining('train.json:200')]);
     write({ 'train.json': jsonLines(...lines, { audio_filepath: 'gone.wav', text: 'a' }, { audio_filepath: '0.wav', text: ' ' }, { text: 'b' }) });
-    await expect(openManifest(folder)).rejects.toThrow(refused('3 of 202', "'train'", 'gone.wav is not there (train.json:200)', '0.wav has no transcript (train.json:201)', 'train.json:202 names no recording'));
+    await expect(openManifest(folder)).rejects.toThrow(refused('3 of 202', "'train'", "gone.wav': is not there (train.json:200)", "0.wav': has no transcript (train.json:201)", "train.json:202': names no recording"));
     expect(await listed(await openManifest(folder, { maxBrokenShare: 0.02 }))).toMatchObject({ train: { length: 199 } });
   });
 });
@@ -91,14 +91,14 @@ describe('CSV and TSV', () => {
 
   it('start paths where they are told to', async () => {
     write({ 'clips/a.wav': true, 'lists/train.csv': 'wav_filename,wav_filesize,transcript\na.wav,44,one\n' });
-    await expect(openManifest(join(folder, 'lists'))).rejects.toThrow(refused('a.wav is not there', 'root'));
+    await expect(openManifest(join(folder, 'lists'))).rejects.toThrow(refused("a.wav': is not there", 'root'));
     const corpus = await manifest.open(join(folder, 'lists'), { root: '../clips' });
     expect(await corpus.utterances('train')).toHaveLength(1);
   });
 
   it('say which line has too many columns', async () => {
     write({ 'a.wav': true, 'train.csv': 'path,text\na.wav,one\na.wav,one,two\n' });
-    await expect(openManifest(folder)).rejects.toThrow(refused('1 of 2', 'train.csv:3 has 3 columns, and the first line has 2'));
+    await expect(openManifest(folder)).rejects.toThrow(refused('1 of 2', "train.csv:3': has 3 columns, and the first line has 2"));
   });
 });
 
@@ -128,7 +128,7 @@ describe('Common Voice', () => {
 
   it('is refused as MP3, with the command that converts it', async () => {
     write(commonVoice('.mp3'));
-    await expect(openManifest(folder)).rejects.toThrow(refused('1 of 1', 'ffmpeg -i cv_1.mp3 -ac 1 cv_1.wav'));
+    await expect(openManifest(folder)).rejects.toThrow(refused('None of the 1 recordings', 'ffmpeg -i cv_1.mp3 -ac 1 cv_1.wav'));
   });
 });
 
@@ -184,7 +184,7 @@ describe('Kaldi', () => {
 
   it('says what is missing', async () => {
     write({ 'wav.scp': 'u1 a.wav\nu2 b.wav\nu3 gone.wav\n', text: 'u1 one\nu3 three\nu4 four\n', 'a.wav': true, 'b.wav': true });
-    await expect(openManifest(folder)).rejects.toThrow(refused('3 of 4', 'u2 has no transcript', "u3 is 'gone.wav', which is not there", 'u4 has a transcript'));
+    await expect(openManifest(folder)).rejects.toThrow(refused('3 of 4', "u2': has no transcript", "u3': is 'gone.wav', which is not there", "u4': has a transcript"));
   });
 });
 
@@ -205,7 +205,7 @@ describe('Speech Commands', () => {
     });
     expect(corpus.notes).toEqual([expect.stringContaining('_background_noise_')]);
     rmSync(join(folder, 'no/cy_nohash_0.wav'));
-    await expect(openManifest(folder)).rejects.toThrow(refused("1 of 1 recordings of 'test'", 'testing_list.txt', 'unpacked to its end'));
+    await expect(openManifest(folder)).rejects.toThrow(refused("None of the 1 recordings of 'test'", 'testing_list.txt', 'unpacked to its end'));
   });
 });
 
@@ -230,7 +230,7 @@ describe('openManifest', () => {
   it('does not wait for a recording that is no file', async () => {
     write({ 'train.json': jsonLines({ audio_filepath: 'zero.wav', text: 'a' }, { audio_filepath: 'folder.wav', text: 'b' }), 'folder.wav/x': '' });
     symlinkSync('/dev/zero', join(folder, 'zero.wav'));
-    await expect(openManifest(folder)).rejects.toThrow(refused('2 of 2', 'zero.wav is not there', 'folder.wav is not there'));
+    await expect(openManifest(folder)).rejects.toThrow(refused('None of the 2', "zero.wav': is not there", "folder.wav': is not there"));
   });
 });
 
@@ -270,7 +270,7 @@ it.each([['speech_commands_v0.02.tar.gz', 'commands'], ['cv.zip', 'voice'], ['ka
 
 it('reads nothing that lies outside an archive', async () => {
   write({ 'outside.wav': true, 'x.tar': writeTar([{ name: 'train.csv', bytes: Buffer.from(`path,text\n${join(folder, 'outside.wav')},one\n../outside.wav,two\n`) }]) });
-  await expect(openManifest(join(folder, 'x.tar'))).rejects.toThrow(refused('2 of 2', 'is not there'));
+  await expect(openManifest(join(folder, 'x.tar'))).rejects.toThrow(refused('None of the 2', 'is not there'));
 });
 
 const fsdd = join(import.meta.dirname, '../../../../shared/data/fsdd');

@@ -1,5 +1,5 @@
 import { CoppiceError } from '@coppice/graph';
-import { defineDataset, type Audio, type Dataset, type Utterance } from '@coppice/speech';
+import { checkBrokenShare, defineDataset, refuseTwins, skippedNotes, type Audio, type Dataset, type Utterance } from '@coppice/speech';
 import { inReadingOrder, readAudio, type FileTree } from '@coppice/speech/node';
 import { readManifest } from './layout.ts';
 import { readOptions, readShare, type ManifestOptions } from './options.ts';
@@ -28,9 +28,14 @@ export interface ManifestDataset extends Dataset {
 export async function openManifest(path: string, options: ManifestOptions = {}): Promise<ManifestDataset> {
   const share = readShare(options.maxBrokenShare ?? 0.01);
   const { tree, layout, rows, skipped, notes } = await readManifest(path, options);
-  refuseTwins(rows);
+  refuseTwins(rows.map(({ id, line }) => ({ id, file: line })));
   const names = inOrder([...new Set([...rows, ...skipped].map(({ split }) => split))]);
-  for (const name of names) checkShare(name, rows.filter(({ split }) => split === name).length, skipped.filter(({ split }) => split === name), share, `${layout} '${path}'`);
+  for (const name of names) {
+    checkBrokenShare({
+      what: `'${name}' in ${layout} '${path}'`, used: rows.filter(({ split }) => split === name).length, skipped: skipped.filter(({ split }) => split === name),
+      advice: 'Mend the list, say with root from where its paths start',
+    }, share);
+  }
   const audioOf = createReader(tree);
   const parts = new Map(names.map((name) => {
     const own = inReadingOrder(tree, rows.filter(({ split }) => split === name), ({ file }) => file);
@@ -40,7 +45,7 @@ export async function openManifest(path: string, options: ManifestOptions = {}):
   const splits = [...names, ...aliases.keys()];
   return {
     name: 'manifest', splits, skipped,
-    notes: [...tree.notes, ...notes, ...listSkipped(skipped), ...[...aliases].map(([alias, name]) => `'${alias}' is the part '${name}'.`)],
+    notes: [...tree.notes, ...notes, ...skippedNotes(skipped), ...[...aliases].map(([alias, name]) => `'${alias}' is the part '${name}'.`)],
     async utterances(split) {
       const own = parts.get(aliases.get(split) ?? split);
       if (own === undefined) throw new CoppiceError('COPPICE_DATASET_INVALID', `'${path}' has no part '${split}'. It has: ${splits.join(', ')}.`);
@@ -75,31 +80,6 @@ function createReader(tree: FileTree): (row: Row) => Promise<Audio> {
     }
     return { samples: samples.slice(begin, end), sampleRateHz };
   };
-}
-
-/** @throws CoppiceError `COPPICE_DATASET_INVALID` for an id that is there twice, in one part or in two */
-function refuseTwins(rows: readonly Row[]): void {
-  const lines = new Map<string, string>();
-  for (const { id, line } of rows) {
-    const before = lines.get(id);
-    if (before !== undefined) throw new CoppiceError('COPPICE_DATASET_INVALID', `'${id}' is there twice: ${before} and ${line}. Remove one of them: what is trained on must not be tested on.`);
-    lines.set(id, line);
-  }
-}
-
-function checkShare(split: string, used: number, skipped: readonly SkippedRow[], share: number, what: string): void {
-  if (used > 0 && skipped.length <= share * (used + skipped.length)) return;
-  const list = skipped.slice(0, 5).map(({ file, reason }) => `\n  ${file} ${reason}`).join('');
-  const more = skipped.length > 5 ? `\n  and ${skipped.length - 5} more` : '';
-  throw new CoppiceError('COPPICE_DATASET_INVALID', `${skipped.length} of ${used + skipped.length} recordings of '${split}' in ${what} cannot be used, more than the ${100 * share} % that may be skipped. ` +
-    `Mend the list, say with root from where its paths start, or set maxBrokenShare higher.${list}${more}`);
-}
-
-const mostListed = 10;
-
-function listSkipped(skipped: readonly SkippedRow[]): string[] {
-  const notes = skipped.slice(0, mostListed).map(({ file, reason }) => `Skipped: ${file} ${reason}.`);
-  return skipped.length > mostListed ? [...notes, `Skipped ${skipped.length - mostListed} more recordings for such reasons.`] : notes;
 }
 
 /** The names that a user may give without knowing the corpus, and what else they are called. */

@@ -1,3 +1,5 @@
+import type { SkippedFile } from '@coppice/speech';
+
 /** An utterance as a list names it. */
 export interface Row {
   readonly split: string;
@@ -21,13 +23,9 @@ export interface Span {
   readonly end?: number;
 }
 
-/** A recording that is left out, and why. */
-export interface SkippedRow {
+/** A recording that is left out, or the line that should name one, and why. */
+export interface SkippedRow extends SkippedFile {
   readonly split: string;
-  /** The recording, or the line that should name one. */
-  readonly file: string;
-  /** The end of a sentence that begins with the file. */
-  readonly reason: string;
 }
 
 /** What a layout gives. */

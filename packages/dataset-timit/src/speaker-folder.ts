@@ -1,4 +1,4 @@
-import { normaliseTranscript, type Utterance } from '@coppice/speech';
+import { normaliseTranscript, type SkippedFile, type Utterance } from '@coppice/speech';
 import { readAudio, readText, type FileTree } from '@coppice/speech/node';
 import { posix } from 'node:path';
 import type { ReadTimitOptions } from './options.ts';
@@ -23,19 +23,11 @@ export interface TimitUtterance extends Utterance {
   readonly file: string;
 }
 
-/** A sentence that is left out, and why. */
-export interface SkippedSentence {
-  /** From the folder of the corpus. */
-  readonly file: string;
-  /** The end of a sentence that begins with the file. */
-  readonly reason: string;
-}
-
 /** TIMIT's rate; times in label files are counted in its samples. */
 const sampleRateHz = 16_000;
 
 /** All sentences of a speaker, by id. */
-export async function readSpeaker(tree: FileTree, folder: string, region: number, options: ReadTimitOptions): Promise<{ utterances: TimitUtterance[]; skipped: SkippedSentence[] }> {
+export async function readSpeaker(tree: FileTree, folder: string, region: number, options: ReadTimitOptions): Promise<{ utterances: TimitUtterance[]; skipped: SkippedFile[] }> {
   const speaker = posix.basename(folder).toUpperCase();
   const { files } = await tree.list(folder);
   const sentences = new Map<string, Map<Kind, string>>();
@@ -46,7 +38,7 @@ export async function readSpeaker(tree: FileTree, folder: string, region: number
     own.set(end.toLowerCase() as Kind, name);
     sentences.set(stem.toUpperCase(), own);
   }
-  const [utterances, skipped]: [TimitUtterance[], SkippedSentence[]] = [[], []];
+  const [utterances, skipped]: [TimitUtterance[], SkippedFile[]] = [[], []];
   for (const [stem, own] of [...sentences].sort(([a], [b]) => (a < b ? -1 : 1))) {
     if (stem.startsWith('SA') && !options.sa) continue;
     const at = (name: string): string => posix.join(folder, name);

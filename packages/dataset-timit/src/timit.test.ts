@@ -96,7 +96,7 @@ describe('openTimit', () => {
     writeTimit(folder);
     const at = join(folder, 'TRAIN/DR1/FCJF0');
     rmSync(join(at, 'SI1027.PHN'));
-    await expect(openTimit(folder)).rejects.toThrow(refused("1 of 4 recordings of 'train'", 'SI1027.WAV: there is no SI1027.PHN', 'Unpack'));
+    await expect(openTimit(folder)).rejects.toThrow(refused("1 of 4 recordings of 'train'", "SI1027.WAV': there is no SI1027.PHN", 'Unpack'));
     const corpus = await openTimit(folder, { maxBrokenShare: 0.5 });
     expect(ids(await corpus.utterances('train'))).toEqual(['FCJF0_SX37', 'MTCS0_SI1027', 'MTCS0_SX37']);
     for (const [text, reason] of [['0 10 h#\n5 20 aa\n', "line 2 is not 'BEGIN END PHONE' in order"], ['0 10 zz\n', "'zz', which is no phone"], ['', 'it has no phones'], ['0 10\n', 'line 1 is not']]) {

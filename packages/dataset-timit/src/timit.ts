@@ -1,17 +1,17 @@
 import { CoppiceError } from '@coppice/graph';
-import { defineDataset, type Dataset } from '@coppice/speech';
+import { checkBrokenShare, defineDataset, refuseTwins, skippedNotes, type Dataset, type SkippedFile } from '@coppice/speech';
 import { inReadingOrder, inTurns } from '@coppice/speech/node';
 import { posix } from 'node:path';
 import { findParts, isRegion, type TimitLayout } from './layout.ts';
 import { readOptions, type ReadTimitOptions, type TimitOptions } from './options.ts';
 import { coreTestSpeakers, devSpeakers } from './speakers.ts';
-import { readSpeaker, type SkippedSentence, type TimitUtterance } from './speaker-folder.ts';
+import { readSpeaker, type TimitUtterance } from './speaker-folder.ts';
 
 /** An opened TIMIT. */
 export interface TimitDataset extends Dataset {
   /** `train`, `dev`, `test` (the core test set) and `test-complete`; those that there are. */
   readonly splits: readonly string[];
-  readonly skipped: readonly SkippedSentence[];
+  readonly skipped: readonly SkippedFile[];
   readonly notes: readonly string[];
   /**
    * The utterances of a part by id (of a `.tar` or `.tar.gz`, as they lie in it), the same in every epoch.
@@ -32,10 +32,10 @@ export async function openTimit(path: string, written: TimitOptions = {}): Promi
   const { tree } = layout;
   const read = await readParts(layout, options);
   const notes = [...tree.notes];
-  const skipped: SkippedSentence[] = [];
+  const skipped: SkippedFile[] = [];
   const whole = new Map<string, readonly TimitUtterance[]>();
   for (const { part, utterances, skipped: own } of read) {
-    checkShare(part, utterances.length, own, options.maxBrokenShare, path);
+    checkBrokenShare({ what: `'${part}' in '${path}'`, used: utterances.length, skipped: own, advice: 'Unpack the archive again' }, options.maxBrokenShare);
     skipped.push(...own);
     whole.set(part, inReadingOrder(tree, utterances, ({ file }) => file));
   }
@@ -46,8 +46,7 @@ export async function openTimit(path: string, written: TimitOptions = {}): Promi
     const there = new Set(parts.get(name)?.map(({ speaker }) => speaker)).size;
     if (there !== speakers) notes.push(`'${name}' has ${there} speakers; in the published corpus it has ${speakers}.`);
   }
-  for (const { file, reason } of skipped.slice(0, 10)) notes.push(`Skipped '${file}': ${reason}${reason.endsWith('?') ? '' : '.'}`);
-  if (skipped.length > 10) notes.push(`Skipped ${skipped.length - 10} more recordings for such reasons.`);
+  notes.push(...skippedNotes(skipped));
   const splits = [...parts.keys()];
   return {
     name: 'timit', splits, skipped, notes,
@@ -68,7 +67,7 @@ export const timit = defineDataset({
 interface ReadPart {
   readonly part: string;
   readonly utterances: readonly TimitUtterance[];
-  readonly skipped: readonly SkippedSentence[];
+  readonly skipped: readonly SkippedFile[];
 }
 
 async function readParts({ tree, parts }: TimitLayout, options: ReadTimitOptions): Promise<ReadPart[]> {
@@ -95,20 +94,4 @@ function splitTest(whole: ReadonlyMap<string, readonly TimitUtterance[]>): Map<s
     ['test-complete', complete],
   ];
   return new Map(parts.filter(([, own]) => own.length > 0));
-}
-
-function refuseTwins(utterances: readonly TimitUtterance[]): void {
-  const files = new Map<string, string>();
-  for (const { id, file } of utterances) {
-    const before = files.get(id);
-    if (before !== undefined) throw new CoppiceError('COPPICE_DATASET_INVALID', `'${id}' is there twice: '${before}' and '${file}'. Remove one of them: what is trained on must not be tested on.`);
-    files.set(id, file);
-  }
-}
-
-function checkShare(part: string, used: number, skipped: readonly SkippedSentence[], share: number, path: string): void {
-  if (used > 0 && skipped.length <= share * (used + skipped.length)) return;
-  const list = skipped.slice(0, 5).map(({ file, reason }) => `\n  ${file}: ${reason}`).join('');
-  throw new CoppiceError('COPPICE_DATASET_INVALID', `${skipped.length} of ${used + skipped.length} recordings of '${part}' in '${path}' cannot be used, more than the ${100 * share} % that may be skipped. ` +
-    `Unpack the archive again, or set maxBrokenShare higher.${list}${skipped.length > 5 ? `\n  and ${skipped.length - 5} more` : ''}`);
 }

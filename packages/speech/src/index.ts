@@ -1,5 +1,6 @@
 export * from './audio.ts';
 export * from './dataset.ts';
+export * from './skipped-files.ts';
 export type { RecurrentKind } from './recurrent.ts';
 export * from './reference-model.ts';
 export * from './weights.ts';
