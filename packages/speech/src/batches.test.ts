@@ -72,6 +72,21 @@ describe('makeBatches', () => {
     expect(share(4)).toBeCloseTo(1 - real / padded, 12);
   });
 
+  it.each([
+    // Seconds as in LibriSpeech's training parts: most utterances were cut at 12 to 16 s (Panayotov et al. 2015).
+    ['training', (draw: typeof random) => (draw.uniform() < 0.68 ? 14.8 + draw.normal() : 2 + 13.5 * draw.uniform()), undefined],
+    // And as in its development and test parts, which are evaluated in order of length.
+    ['evaluation', (draw: typeof random) => Math.exp(Math.log(5.9) + 0.62 * draw.normal()), 'in-order'],
+  ] as const)('pads less than a tenth of a LibriSpeech of %s', (_, seconds, pool) => {
+    const draw = createRandom('lengths');
+    const narrow = { ...description, features: defaultFeatures({ sampleRateHz: 8000, mels: 1 }) };
+    const corpus = Array.from({ length: 2800 }, (_, k): Example => {
+      const frames = Math.round(100 * Math.min(35, Math.max(1.3, seconds(draw))));
+      return { id: `u${k}`, frames, features: new Float32Array(frames), labels: new Int32Array(1), transcript: '' };
+    });
+    expect(makeBatches(corpus, { description: narrow, batchSize: 16, seed: 0, epoch: 0, ...(pool === undefined ? {} : { pool }) }).paddingShare).toBeLessThan(0.1);
+  });
+
   it('refuses sizes that are none, batches that there are not, and features of another width', () => {
     expect(() => all({ batchSize: 0 })).toThrow(/batchSize is 0/);
     expect(() => all({ pool: 0.5 })).toThrow(/pool is 0.5/);
@@ -116,8 +131,8 @@ describe('prepareUtterances', () => {
     { id: 'fits', transcript: 'one two', audio: tone(280) },
   ];
 
-  it('skips what cannot be learnt from, and says why', async () => {
-    const { examples: kept, skipped, resampled } = await prepareUtterances(utterances, { description, purpose: 'training' });
+  it.each([1, 3, 50])('skips what cannot be learnt from, and says why, with %i at a time', async (ahead) => {
+    const { examples: kept, skipped, resampled } = await prepareUtterances(utterances, { description, purpose: 'training', ahead });
     expect(kept.map(({ id, frames, labels }) => [id, frames, [...labels]])).toEqual([['good', 51, [2, 3]], ['fast', 51, [2]], ['fits', 4, [2, 3]]]);
     expect(kept[0]).toMatchObject({ transcript: 'one two', speaker: 'a' });
     expect(resampled).toBe(1);

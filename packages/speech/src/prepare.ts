@@ -4,6 +4,7 @@ import { requiredFrames } from './ctc.ts';
 import type { Utterance } from './dataset.ts';
 import { outputFrames, type SpeechDescription } from './description.ts';
 import { computeFeatures, type Features, type FeatureSettings } from './features/index.ts';
+import { inOrder } from './in-order.ts';
 import { resampleAudio } from './resample.ts';
 import { createTokenizer } from './tokenizer.ts';
 
@@ -37,6 +38,8 @@ export interface PrepareOptions {
   readonly purpose: 'training' | 'evaluation';
   /** How features are computed; default `computeFeatures`. A cache of them gives the same numbers. */
   readonly features?: (audio: Audio, settings: FeatureSettings, where: string) => Features | Promise<Features>;
+  /** So many utterances are under way at a time, and no more of their sound is held. Default 1; more where decoding or features run beside this thread. */
+  readonly ahead?: number;
   /** Called after each utterance. */
   readonly onProgress?: (done: number, of: number) => void;
 }
@@ -50,19 +53,29 @@ export interface Prepared {
 }
 
 /**
- * Decodes utterances, resamples them where needed, and computes features and labels, one after the other. Phone models read `phones`
+ * Decodes utterances, resamples them where needed, and computes features and labels. Phone models read `phones`
  * of an utterance, all others its transcript.
  *
  * Broken, empty and too short recordings are skipped and listed; any other fault is thrown.
  * @throws CoppiceError `COPPICE_CONFIG_INVALID`, `COPPICE_DESCRIPTION_INVALID` for a description that makes no sense
  */
-export async function prepareUtterances(utterances: readonly Utterance[], { description, purpose, features = computeFeatures, onProgress }: PrepareOptions): Promise<Prepared> {
+export async function prepareUtterances(utterances: readonly Utterance[], { description, purpose, features = computeFeatures, ahead = 1, onProgress }: PrepareOptions): Promise<Prepared> {
   const tokenizer = createTokenizer(description);
   const { sampleRateHz } = description.features;
   const examples: Example[] = [];
   const skipped: Skipped[] = [];
   let resampled = 0;
-  for (const [at, utterance] of utterances.entries()) {
+  for await (const outcome of inOrder(utterances, ahead, prepare)) {
+    if ('reason' in outcome) skipped.push(outcome);
+    else {
+      examples.push(outcome.example);
+      if (outcome.resampled) resampled++;
+    }
+    onProgress?.(examples.length + skipped.length, utterances.length);
+  }
+  return { examples, skipped, resampled };
+
+  async function prepare(utterance: Utterance): Promise<{ readonly example: Example; readonly resampled: boolean } | Skipped> {
     const { id, speaker } = utterance;
     try {
       const recorded = await utterance.audio();
@@ -77,15 +90,12 @@ export async function prepareUtterances(utterances: readonly Utterance[], { desc
       }
       // In the alphabet's own names: what is heard is compared with it, and has neither stress nor position in the word.
       const said = description.tokenizer === 'phones' && labels.length > 0 ? tokenizer.decode(labels) : transcript;
-      examples.push({ id, features: data, frames, labels, transcript: said, speaker });
-      if (audio !== recorded) resampled++;
+      return { example: { id, features: data, frames, labels, transcript: said, speaker }, resampled: audio !== recorded };
     } catch (error) {
       if (!(error instanceof CoppiceError) || !skippable.has(error.code)) throw error;
-      skipped.push({ id, reason: error.message });
+      return { id, reason: error.message };
     }
-    onProgress?.(at + 1, utterances.length);
   }
-  return { examples, skipped, resampled };
 
   function encode(transcript: string): Int32Array {
     try {

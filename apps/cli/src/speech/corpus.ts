@@ -1,7 +1,7 @@
 import { createRandom } from '@coppice/core';
 import { CoppiceError } from '@coppice/graph';
-import { prepareUtterances, type Dataset, type Prepared, type SpeechDescription, type Utterance } from '@coppice/speech';
-import { createFeatureCache, type FeatureCache } from '@coppice/speech/node';
+import { prepareUtterances, type Dataset, type Prepared, type PrepareOptions, type SpeechDescription, type Utterance } from '@coppice/speech';
+import { createFeatureCache, sharedAudioPool } from '@coppice/speech/node';
 import type { Container } from 'inversify';
 import { resolve } from 'node:path';
 import { datasetNamed, namesOf } from '../container.ts';
@@ -51,10 +51,8 @@ const MOST_SKIPPED = 0.01;
  */
 export async function preparePart(dataset: Dataset, { split, description, purpose, epoch, atMost = Infinity }: PartRequest, terminal: Terminal): Promise<Prepared> {
   const utterances = someOf(await dataset.utterances(split, epoch), atMost);
-  // Recordings that are drawn anew are hardly ever drawn twice.
-  const cache = epoch ? undefined : featureCache();
   const prepared = await prepareUtterances(utterances, {
-    description, purpose, ...(cache === undefined ? {} : { features: cache.features }),
+    description, purpose, ...beside(utterances.length, epoch),
     onProgress: (done, of) => done % 20 === 0 && terminal.progress(`features of '${split}': ${done} of ${of}`),
   });
   const { examples, skipped, resampled } = prepared;
@@ -69,10 +67,16 @@ export async function preparePart(dataset: Dataset, { split, description, purpos
   return prepared;
 }
 
-/** Where `COPPICE_FEATURES` names a folder, features are kept there; they are the same numbers, so no run depends on it. */
-function featureCache(): FeatureCache | undefined {
-  const folder = process.env.COPPICE_FEATURES;
-  return folder ? createFeatureCache(resolve(folder)) : undefined;
+/** Fewer utterances are done before threads have started. */
+const FEW = 64;
+
+/** How features are computed: in threads, and where `COPPICE_FEATURES` names a folder, kept there. They are the same numbers, so no run depends on it. */
+function beside(utterances: number, epoch: number | undefined): Pick<PrepareOptions, 'features' | 'ahead'> {
+  const pool = utterances < FEW ? undefined : sharedAudioPool();
+  // Recordings that are drawn anew are hardly ever drawn twice.
+  const folder = epoch ? undefined : process.env.COPPICE_FEATURES;
+  const features = folder ? createFeatureCache(resolve(folder), pool?.features).features : pool?.features;
+  return { ...(features === undefined ? {} : { features }), ...(pool === undefined ? {} : { ahead: 2 * pool.threads + 2 }) };
 }
 
 /** Chosen at random with a fixed seed, in their order. */

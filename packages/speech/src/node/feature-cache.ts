@@ -28,9 +28,10 @@ export interface FeatureCache {
 /**
  * A folder of features, a file each under the hash of what it was made of. Several processes may share it, and any may be killed at any time: a file is there whole or
  * not at all, a damaged one is computed anew, and what a killed process left half-written is removed after an hour.
+ * @param compute computes what is not there yet, with the numbers of `computeFeatures`
  * @throws CoppiceError `COPPICE_FILE_WRITE` when the folder cannot be made
  */
-export function createFeatureCache(folder: string): FeatureCache {
+export function createFeatureCache(folder: string, compute: (audio: Audio, settings: FeatureSettings, where: string) => Features | Promise<Features> = computeFeatures): FeatureCache {
   try {
     mkdirSync(folder, { recursive: true });
   } catch (cause) {
@@ -48,7 +49,7 @@ export function createFeatureCache(folder: string): FeatureCache {
         counts.found++;
         return kept;
       }
-      const made = computeFeatures(audio, settings, where);
+      const made = await compute(audio, settings, where);
       counts.computed++;
       await swept;
       await write(file, encode(made));

@@ -1,6 +1,7 @@
 import { CoppiceError } from '@coppice/graph';
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
+import { inOrder } from '../in-order.ts';
 
 /** What lies in a folder. Sorted by name; hidden files and folders are left out, a link counts as what it leads to. */
 export interface Listing {
@@ -112,9 +113,5 @@ export function inReadingOrder<T>(tree: FileTree, items: readonly T[], fileOf: (
   return items.map((item) => ({ item, at: position(fileOf(item)) })).sort((a, b) => a.at - b.at).map(({ item }) => item);
 }
 
-/** All results in order, at most `width` at a time: a corpus has more files than a process may open. */
-export async function inTurns<T, R>(items: readonly T[], width: number, run: (item: T) => Promise<R>): Promise<R[]> {
-  const results: R[] = [];
-  for (let start = 0; start < items.length; start += width) results.push(...(await Promise.all(items.slice(start, start + width).map(run))));
-  return results;
-}
+/** All results in order, at most `width` under way at a time: a corpus has more files than a process may open. */
+export const inTurns = <T, R>(items: readonly T[], width: number, run: (item: T) => Promise<R>): Promise<R[]> => Array.fromAsync(inOrder(items, width, run));

@@ -1,32 +1,23 @@
-import { CoppiceError } from '@coppice/graph';
-import { createHash } from 'node:crypto';
 import type { Audio } from '../audio.ts';
-import { decodeFlac } from '../flac.ts';
-import { decodeSphere, isSphere } from '../sphere.ts';
-import { decodeWav, type WavOptions } from '../wav.ts';
+import { sharedAudioPool } from './audio-pool.ts';
+import { decodeAudio } from './decode-audio.ts';
 import { readOr, type FileTree } from './file-tree.ts';
 
 /** More than the longest utterance that is decoded can have. */
 const mostBytes = 128e6;
 
-/**
- * Decodes a recording by what it is and not by how it is called: FLAC, WAV or NIST SPHERE.
- * @param where how messages call the file
- * @throws CoppiceError `COPPICE_AUDIO_INVALID` for an empty, broken or cut-off file, and for another format, with the command that converts it
- */
-export async function decodeAudio(bytes: Uint8Array, where: string, options: WavOptions = {}): Promise<Audio> {
-  if (startsWith(bytes, 'fLaC')) return decodeFlac(bytes, where, { createMd5: () => createHash('md5') });
-  if (isSphere(bytes)) return decodeSphere(bytes, where);
-  if (startsWith(bytes, 'ID3') || (bytes[0] === 0xff && (bytes[1] & 0xe6) === 0xe2)) {
-    throw new CoppiceError('COPPICE_AUDIO_INVALID', `${where} is MP3, which is not decoded. Convert it, e.g. with ffmpeg -i ${where} -ac 1 ${where.replace(/\.[^./\\]*$/, '')}.wav.`);
-  }
-  return decodeWav(bytes, where, options);
-}
+let asked = 0;
 
 /**
- * Reads and decodes a recording of a corpus.
+ * Reads and decodes a recording of a corpus. Recordings that are asked for side by side are decoded side by side, each in a thread.
  * @throws CoppiceError `COPPICE_AUDIO_INVALID` with the name of the file
  */
-export const readAudio = async (tree: FileTree, file: string): Promise<Audio> => decodeAudio(await readOr('COPPICE_AUDIO_INVALID', tree, file, mostBytes), tree.where(file));
-
-const startsWith = (bytes: Uint8Array, text: string): boolean => bytes.length >= text.length && [...text].every((letter, k) => bytes[k] === letter.charCodeAt(0));
+export async function readAudio(tree: FileTree, file: string): Promise<Audio> {
+  asked++;
+  try {
+    const bytes = await readOr('COPPICE_AUDIO_INVALID', tree, file, mostBytes);
+    return await (asked > 1 ? sharedAudioPool().decode(bytes, tree.where(file)) : decodeAudio(bytes, tree.where(file)));
+  } finally {
+    asked--;
+  }
+}
