@@ -11,6 +11,6 @@ parentPort!.on('message', async (job: AudioJob) => {
     parentPort!.postMessage({ result } satisfies AudioAnswer, [numbers.buffer as ArrayBuffer]);
   } catch (error) {
     const code = error instanceof CoppiceError ? error.code : undefined;
-    parentPort!.postMessage({ error: { code, message: (error as Error).message } } satisfies AudioAnswer);
+    parentPort!.postMessage({ error: { code, message: (error as Error).message } } satisfies AudioAnswer, []);
   }
 });
