@@ -84,6 +84,21 @@ describe('coppice prune with a corpus', () => {
     expect(readFileSync(at(`${scorer}.onnx`)).equals(readFileSync(join(JSON.parse(out).run, 'round-1-cut.onnx')))).toBe(true);
   });
 
+  it('takes the same units whatever was trained between rounds, where it scores only once', async () => {
+    const kept = async (name: string, ...args: string[]): Promise<(readonly number[] | undefined)[]> => {
+      const { code, err } = await run(prune(...onTones(corpus), '--macs', '0.8,0.4', '--calibration-batches', '1', '--run', at(name), '--out', at(`${name}.onnx`), '--json', ...args), { folder });
+      expect({ code, err: err.includes('error') }).toEqual({ code: 0, err: false });
+      return (json(at(`${name}/report.json`)) as RunReport).rounds.map(({ scores }) => scores);
+    };
+    const [first, second] = await kept('short', '--no-rescore', '--steps', '1', '--round-steps', '1');
+    expect(await kept('long', '--no-rescore', '--steps', '8', '--peak', '0.02')).toEqual([first, second]);
+    expect(readFileSync(at('long.onnx')).equals(readFileSync(at('short.onnx')))).toBe(false);
+    // What goes has the lower scores, and those that stay keep theirs.
+    expect(second!.every((score) => first!.includes(score))).toBe(true);
+    expect(second!.length).toBeLessThan(first!.length);
+    expect(await kept('rescored', '--steps', '1')).toEqual([undefined, undefined]);
+  });
+
   it('gives other models for other scorers, and rebuilds unless it is told not to', async () => {
     expect(readFileSync(at('taylor.onnx')).equals(readFileSync(at('random.onnx')))).toBe(false);
     const { out } = await run(prune(...onTones(corpus), '--macs', '0.5', '--no-tune', '--calibration-batches', '1', '--out', at('rebuilt.onnx'), '--json'), { folder });

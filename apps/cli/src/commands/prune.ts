@@ -33,6 +33,7 @@ export function definePrune(program: Command, context: Context): void {
     .option('--recipe <file>', 'a .ts, .js or .json file with all of this; flags replace its entries')
     .option('--round-steps <n>', 'fine-tuning steps after each round but the last (default: as the last)', wholeNumber(0))
     .option('--calibration-batches <n>', 'batches that scorers and reconstruction see (default: 8)', wholeNumber(1))
+    .option('--no-rescore', 'the scores of the original decide in all rounds')
     .option('--no-tune', 'do not fine-tune')
     .option('--no-reconstruct', 'no least-squares reconstruction')
     .option('--no-recalibrate', 'no new statistics for batch norms')
@@ -66,7 +67,7 @@ type PruneCommandOptions = Omit<PruneOptions, 'macs' | 'scorer' | 'seed' | 'back
 /** Flags that mean nothing with a corpus, and those that mean nothing without one. */
 const STRANGERS = {
   with: ['params', 'bytes', 'group', 'plan', 'data', 'input', 'dim', 'release'],
-  without: ['datasetOption', 'roundSteps', 'calibrationBatches', 'tune', 'reconstruct', 'recalibrate', 'description', 'run', ...Object.keys(defaultTuning)],
+  without: ['datasetOption', 'roundSteps', 'calibrationBatches', 'tune', 'rescore', 'reconstruct', 'recalibrate', 'description', 'run', ...Object.keys(defaultTuning)],
 } as const;
 
 /** A flag that would do nothing is refused. */

@@ -1,4 +1,4 @@
-import { costOf, findUnits, planCut, traceModel, type Backend, type Cost, type NamedTensors, type Plan, type PreparedTrace, type Scorer, type Verdict } from '@coppice/core';
+import { carryScores, costOf, findUnits, planCut, traceModel, type Backend, type Cost, type NamedTensors, type Plan, type PreparedTrace, type Scorer, type Verdict } from '@coppice/core';
 import type { Model } from '@coppice/graph';
 import { provenCut, rebuiltCut, recalibrated } from '../speech/rebuilt-cut.ts';
 import type { Recogniser } from '../speech/recogniser.ts';
@@ -12,6 +12,8 @@ export interface RoundRequest {
   /** Multiply–accumulates to reach, at the sizes of the trace. */
   readonly targetMacs: number;
   readonly scorer: Scorer;
+  /** Of the units of the model, where they are not to be measured anew. */
+  readonly scores?: readonly number[];
   readonly batches: readonly NamedTensors[];
   readonly backend: Backend;
   readonly threads: number;
@@ -25,6 +27,8 @@ export interface Round {
   readonly verdict: Verdict;
   readonly cost: Cost;
   readonly notes: readonly string[];
+  /** Of the units of the slim model as the next round finds them, where the recipe scores only once. */
+  readonly scores?: readonly number[];
 }
 
 /** What a model is traced with, so that costs of several models can be compared. */
@@ -35,11 +39,11 @@ export const traceRecogniser = (model: Model, backend: Backend): Promise<Prepare
  * kept where it lowers the loss on the calibration batches. The proof comes first, because those two change what the model computes.
  * @throws CoppiceError `COPPICE_VERIFY_FAILED` when the cut is not equal to the masked model, and what the stages throw
  */
-export async function pruneRound({ recogniser, recipe, targetMacs, scorer, batches, backend, threads, onProgress }: RoundRequest): Promise<Round> {
+export async function pruneRound({ recogniser, recipe, targetMacs, scorer, scores: known, batches, backend, threads, onProgress }: RoundRequest): Promise<Round> {
   const { model, description } = recogniser;
   const notes: string[] = [];
   const units = findUnits(await traceRecogniser(model, backend), recipe.units);
-  const scores = await scoreRecogniser({ units, scorer, description, batches, backend, threads, seed: recipe.seed, onProgress, onNote: (note) => notes.push(note) });
+  const scores = known ?? await scoreRecogniser({ units, scorer, description, batches, backend, threads, seed: recipe.seed, onProgress, onNote: (note) => notes.push(note) });
   const share = Math.min(1, targetMacs / costOf(units).macs);
   const plan = planCut(units, scores, { ...recipe.plan, macs: share, comparable: scorer.comparable });
   notes.push(...plan.notes);
@@ -61,5 +65,6 @@ export async function pruneRound({ recogniser, recipe, targetMacs, scorer, batch
     const progress = (done: number, total: number): void => onProgress(`new statistics for batch norms: ${done} of ${total}`);
     await takeWhereBetter('New statistics for batch norms', await recalibrated(best.model, { backend, threads, inputs, onProgress: progress }));
   }
-  return { model: best.model, plan, verdict: proven.verdict, cost: plan.after, notes };
+  const left = recipe.rescore ? undefined : [...carryScores(units, scores, plan.removed, findUnits(await traceRecogniser(best.model, backend), recipe.units))];
+  return { model: best.model, plan, verdict: proven.verdict, cost: plan.after, notes, ...(left && { scores: left }) };
 }

@@ -32,6 +32,7 @@ export interface PruneWithSpeechOptions extends Omit<SpeechOptions, 'dataset'>, 
   readonly roundSteps?: number;
   readonly calibrationBatches?: number;
   readonly tune?: boolean;
+  readonly rescore?: boolean;
   readonly reconstruct?: boolean;
   readonly recalibrate?: boolean;
   readonly seed?: number;
@@ -80,7 +81,7 @@ export function timedBackends({ container }: Pick<Context, 'container'>, own: Ba
 }
 
 /** The recipe of the file, with what flags say instead. */
-async function recipeOf({ recipe: file, dataset, datasetOption, macs, scorer, ranking, roundTo, minWidth, only, skip, norm, factors, roundSteps, calibrationBatches, tune, reconstruct, recalibrate, seed, ...options }: PruneWithSpeechOptions): Promise<SettledRecipe> {
+async function recipeOf({ recipe: file, dataset, datasetOption, macs, scorer, ranking, roundTo, minWidth, only, skip, norm, factors, roundSteps, calibrationBatches, tune, rescore, reconstruct, recalibrate, seed, ...options }: PruneWithSpeechOptions): Promise<SettledRecipe> {
   const base: Partial<Recipe> = file === undefined ? {} : await readRecipe(file);
   const tuning = givenTuning(options);
   const untuned = tune === false || (base.tune === false && Object.keys(tuning).length === 0);
@@ -90,7 +91,7 @@ async function recipeOf({ recipe: file, dataset, datasetOption, macs, scorer, ra
     units: { ...base.units, ...given({ norm, factors }) },
     tune: untuned ? false : { ...base.tune, ...tuning },
     // Commander says true where nothing was said.
-    ...(reconstruct === false && { reconstruct }), ...(recalibrate === false && { recalibrate }),
+    ...(rescore === false && { rescore }), ...(reconstruct === false && { reconstruct }), ...(recalibrate === false && { recalibrate }),
   };
   return settleRecipe({ ...base, ...given(flags) } as Recipe, file ?? 'The recipe that the flags make');
 }

@@ -8,7 +8,7 @@ describe('settleRecipe', () => {
   it('fills in everything', () => {
     expect(settleRecipe(least)).toEqual({
       dataset: 'digits:/data/fsdd', datasetOptions: {}, splits: { train: 'train', dev: 'dev', test: 'test' }, redraw: true, macs: [0.5], scorer: 'taylor', plan: {}, units: {}, calibrationBatches: 8,
-      reconstruct: true, recalibrate: true, tune: defaultTuning, roundSteps: defaultTuning.steps, decoder: 'greedy', seed: 0,
+      rescore: true, reconstruct: true, recalibrate: true, tune: defaultTuning, roundSteps: defaultTuning.steps, decoder: 'greedy', seed: 0,
     });
   });
 

@@ -21,6 +21,11 @@ export interface Recipe {
   readonly scorer?: string;
   readonly plan?: Pick<PlanRequest, 'roundTo' | 'minWidth' | 'only' | 'skip' | 'ranking'>;
   readonly units?: Pick<UnitOptions, 'norm' | 'factors'>;
+  /**
+   * Whether each round scores the model that it prunes. With `false` the original's scores decide in all rounds: which units go then depends on
+   * nothing that was trained between rounds, and is the same on every backend. Default true.
+   */
+  readonly rescore?: boolean;
   /** Batches of training data that scorers and reconstruction see. Default 8. */
   readonly calibrationBatches?: number;
   /** Least-squares reconstruction of the consumers. Default true. */
@@ -60,7 +65,7 @@ export function settleRecipe(recipe: Recipe, where = 'The recipe'): SettledRecip
   const invalid = invalidIn(where);
   const tune = recipe.tune === false ? false : { ...defaultTuning, ...defined(recipe.tune ?? {}) };
   const settled: SettledRecipe = {
-    redraw: true, scorer: 'taylor', plan: {}, units: {}, calibrationBatches: 8, roundSteps: tune ? tune.steps : 0, reconstruct: true, recalibrate: true, decoder: 'greedy', seed: 0, datasetOptions: {},
+    redraw: true, scorer: 'taylor', rescore: true, plan: {}, units: {}, calibrationBatches: 8, roundSteps: tune ? tune.steps : 0, reconstruct: true, recalibrate: true, decoder: 'greedy', seed: 0, datasetOptions: {},
     ...defined(recipe), tune,
     splits: { train: 'train', dev: 'dev', test: 'test', ...defined(recipe.splits ?? {}) },
   };
@@ -75,7 +80,7 @@ export function settleRecipe(recipe: Recipe, where = 'The recipe'): SettledRecip
     const value = settled[name as 'seed'];
     if (!Number.isSafeInteger(value) || value < least) throw invalid(`'${name}' is ${value}, and must be a whole number from ${least}`);
   }
-  for (const name of ['redraw', 'reconstruct', 'recalibrate'] as const) if (typeof settled[name] !== 'boolean') throw invalid(`'${name}' is ${String(settled[name])}, and must be true or false`);
+  for (const name of ['redraw', 'rescore', 'reconstruct', 'recalibrate'] as const) if (typeof settled[name] !== 'boolean') throw invalid(`'${name}' is ${String(settled[name])}, and must be true or false`);
   if (decoder !== 'greedy' && !(Number.isInteger(decoder) && decoder >= 1)) throw invalid(`'decoder' is ${String(decoder)}, and must be 'greedy' or the width of a beam`);
   checkPlan(settled, invalid);
   if (tune) checkTuning(tune, invalid);
@@ -89,7 +94,7 @@ const invalidIn = (where: string): Invalid => (what) => new CoppiceError('COPPIC
 /** The entries of a recipe and of its parts. */
 export const recipeEntries = {
   recipe: Object.keys({
-    dataset: 0, datasetOptions: 0, splits: 0, redraw: 0, macs: 0, scorer: 0, plan: 0, units: 0, calibrationBatches: 0, reconstruct: 0, recalibrate: 0, tune: 0, roundSteps: 0, decoder: 0, seed: 0,
+    dataset: 0, datasetOptions: 0, splits: 0, redraw: 0, macs: 0, scorer: 0, rescore: 0, plan: 0, units: 0, calibrationBatches: 0, reconstruct: 0, recalibrate: 0, tune: 0, roundSteps: 0, decoder: 0, seed: 0,
   } satisfies Record<keyof Recipe, 0>),
   splits: ['train', 'dev', 'test'],
   plan: Object.keys({ ranking: 0, roundTo: 0, minWidth: 0, only: 0, skip: 0 } satisfies Record<keyof SettledRecipe['plan'], 0>),

@@ -55,6 +55,8 @@ export interface RoundReport extends ModelFacts {
   readonly heldOut: { readonly cut: number; readonly tuned?: number };
   readonly history: readonly TrainingRecord[];
   readonly bestStep?: number;
+  /** Of the units that are left, where the recipe scores only once. */
+  readonly scores?: readonly number[];
 }
 
 /** What a run came to. */
@@ -102,7 +104,7 @@ export async function runRecipe(request: RunRequest): Promise<RunReport> {
     const name = `round-${k + 1}`;
     const last = k === recipe.macs.length - 1;
     const tune: TuneSettings | false = recipe.tune && { ...recipe.tune, steps: last ? recipe.tune.steps : recipe.roundSteps };
-    const report = await run.stage(name, () => oneRound({ ...request, model: current, name, title: `round ${k + 1} of ${recipe.macs.length}`, asked, tune, data, heldOut, targetMacs: asked * original.cost.macs, tested }));
+    const report = await run.stage(name, () => oneRound({ ...request, model: current, scores: rounds.at(-1)?.scores, name, title: `round ${k + 1} of ${recipe.macs.length}`, asked, tune, data, heldOut, targetMacs: asked * original.cost.macs, tested }));
     new Checkpoints(run, name).clear();
     rounds.push(report);
     current = readModel(run.file(report.file));
@@ -114,6 +116,7 @@ export async function runRecipe(request: RunRequest): Promise<RunReport> {
 
 interface OneRound extends RunRequest {
   readonly model: Model;
+  readonly scores?: readonly number[];
   readonly name: string;
   /** For people. */
   readonly title: string;
@@ -125,13 +128,13 @@ interface OneRound extends RunRequest {
   readonly tested: (model: Model, name: string) => Promise<KeptEvaluation>;
 }
 
-async function oneRound({ recogniser, recipe, scorer, backend, threads, run, terminal, model, name, title, asked, targetMacs, tune, data, heldOut, tested }: OneRound): Promise<RoundReport> {
+async function oneRound({ recogniser, recipe, scorer, backend, threads, run, terminal, model, scores, name, title, asked, targetMacs, tune, data, heldOut, tested }: OneRound): Promise<RoundReport> {
   const { description } = recogniser;
   const cut = await run.stage(`${name}-cut`, async () => {
     const batches = await calibrationBatches(data, recipe.calibrationBatches);
-    const round = await pruneRound({ recogniser: { model, description }, recipe, targetMacs, scorer, batches, backend, threads, onProgress: (text) => terminal.progress(`${title}: ${text}`) });
+    const round = await pruneRound({ recogniser: { model, description }, recipe, targetMacs, scorer, scores, batches, backend, threads, onProgress: (text) => terminal.progress(`${title}: ${text}`) });
     const { errors } = await evaluateRecogniser({ model: round.model, description }, heldOut, { backend, threads });
-    return { file: writeModelOf(run, `${name}-cut.onnx`, { model: round.model, description }), cost: round.cost, widths: round.plan.widths, verdict: round.verdict, notes: round.notes, heldOut: errors.rate };
+    return { file: writeModelOf(run, `${name}-cut.onnx`, { model: round.model, description }), cost: round.cost, widths: round.plan.widths, verdict: round.verdict, notes: round.notes, heldOut: errors.rate, scores: round.scores };
   });
   const slim = readModel(run.file(cut.file));
   const tuned = tune && tune.steps > 0 ? await tuneInRun({
@@ -143,7 +146,7 @@ async function oneRound({ recogniser, recipe, scorer, backend, threads, run, ter
   return {
     file, asked, cost: cut.cost, fileBytes: statSync(join(run.path, file)).size, widths: cut.widths, verdict: cut.verdict, notes: cut.notes,
     heldOut: { cut: cut.heldOut, ...(after !== undefined && { tuned: after }) }, history: tuned?.history ?? [], ...(tuned && { bestStep: tuned.bestStep }),
-    test: await tested(final, name),
+    test: await tested(final, name), ...(cut.scores && { scores: cut.scores }),
   };
 }
 
