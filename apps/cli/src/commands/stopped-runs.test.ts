@@ -1,7 +1,7 @@
 import { createRandom } from '@coppice/core';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -84,6 +84,36 @@ describe('a training', () => {
     const { code, step } = await stopped('SIGINT', folder);
     expect(code).toBe(130);
     expect(await start(words(), folder)).toEqual({ code: 0, signal: null, err: step < 60 ? `going on after step ${step} of 60\n` : '' });
+    expect(readFileSync(join(folder, 'out.onnx')).equals(readFileSync(join(undisturbed, 'out.onnx')))).toBe(true);
+  });
+
+  it('whose device is lost keeps its last checkpoint, and goes on there with the same bytes', async () => {
+    const folder = newFolder();
+    // A backend whose device goes away in the fortieth training step, as TensorFlow.js tells it; while a file is there.
+    writeFileSync(join(folder, 'device.ts'), `
+      import { existsSync } from 'node:fs';
+      import { wasmBackend } from ${JSON.stringify(import.meta.resolve('@coppice/backend-onnx'))};
+      import { CoppiceError } from ${JSON.stringify(import.meta.resolve('@coppice/graph'))};
+      const wasm = wasmBackend();
+      let steps = 0;
+      export default {
+        name: 'device', info: () => wasm.info(),
+        async compile(model, options) {
+          const executable = await wasm.compile(model, options);
+          const trains = model.proto.graph.node.length > 200;
+          return { dispose: () => executable.dispose(), async run(...args) {
+            if (trains && ++steps > 40 && existsSync('unplugged')) throw new CoppiceError('COPPICE_BACKEND_RUN', 'device lost its device: unplugged.');
+            return executable.run(...args);
+          } };
+        },
+      };`);
+    const onDevice = words().map((word) => (word === 'onnx' ? 'device' : word)).concat('--plugin', 'device.ts');
+    writeFileSync(join(folder, 'unplugged'), '');
+    expect(await start(onDevice, folder)).toEqual({ code: 2, signal: null, err: 'error COPPICE_BACKEND_RUN: device lost its device: unplugged.\n' });
+    expect(existsSync(join(folder, 'out.onnx'))).toBe(false);
+    rmSync(join(folder, 'unplugged'));
+    const again = await start(onDevice, folder);
+    expect(again).toMatchObject({ code: 0, err: expect.stringMatching(/^going on after step (30|40) of 60\n$/) });
     expect(readFileSync(join(folder, 'out.onnx')).equals(readFileSync(join(undisturbed, 'out.onnx')))).toBe(true);
   });
 
