@@ -1,5 +1,4 @@
-import { CoppiceError } from '@coppice/graph';
-import { checkBrokenShare, defineDataset, refuseTwins, skippedNotes, type Dataset, type SkippedFile } from '@coppice/speech';
+import { checkBrokenShare, defineDataset, noSuchPart, refuseTwins, skippedNotes, type Dataset, type SkippedFile } from '@coppice/speech';
 import { findSplits, usualSplits } from './layout.ts';
 import { checkOptions, readOptions, refuse, type LibriSpeechOptions } from './options.ts';
 import { readSplit, type LibriUtterance, type Split } from './split.ts';
@@ -50,7 +49,7 @@ export async function openLibriSpeech(path: string, options: LibriSpeechOptions 
     name: 'librispeech', splits, skipped, notes,
     async utterances(split) {
       const own = parts.get(aliases.get(split) ?? split);
-      if (own === undefined) throw new CoppiceError('COPPICE_DATASET_INVALID', `'${path}' has no part '${split}'. It has: ${splits.join(', ')}.`);
+      if (own === undefined) throw noSuchPart(split, splits, path);
       return own;
     },
   };

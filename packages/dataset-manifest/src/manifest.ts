@@ -1,5 +1,5 @@
 import { CoppiceError } from '@coppice/graph';
-import { checkBrokenShare, defineDataset, refuseTwins, skippedNotes, type Audio, type Dataset, type Utterance } from '@coppice/speech';
+import { checkBrokenShare, defineDataset, noSuchPart, refuseTwins, skippedNotes, type Audio, type Dataset, type Utterance } from '@coppice/speech';
 import { inReadingOrder, readAudio, type FileTree } from '@coppice/speech/node';
 import { readManifest } from './layout.ts';
 import { readOptions, readShare, type ManifestOptions } from './options.ts';
@@ -48,7 +48,7 @@ export async function openManifest(path: string, options: ManifestOptions = {}):
     notes: [...tree.notes, ...notes, ...skippedNotes(skipped), ...[...aliases].map(([alias, name]) => `'${alias}' is the part '${name}'.`)],
     async utterances(split) {
       const own = parts.get(aliases.get(split) ?? split);
-      if (own === undefined) throw new CoppiceError('COPPICE_DATASET_INVALID', `'${path}' has no part '${split}'. It has: ${splits.join(', ')}.`);
+      if (own === undefined) throw noSuchPart(split, splits, path);
       return own;
     },
   };

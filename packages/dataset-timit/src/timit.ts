@@ -1,5 +1,4 @@
-import { CoppiceError } from '@coppice/graph';
-import { checkBrokenShare, defineDataset, refuseTwins, skippedNotes, type Dataset, type SkippedFile } from '@coppice/speech';
+import { checkBrokenShare, defineDataset, noSuchPart, refuseTwins, skippedNotes, type Dataset, type SkippedFile } from '@coppice/speech';
 import { inReadingOrder, inTurns } from '@coppice/speech/node';
 import { posix } from 'node:path';
 import { findParts, isRegion, type TimitLayout } from './layout.ts';
@@ -52,7 +51,7 @@ export async function openTimit(path: string, written: TimitOptions = {}): Promi
     name: 'timit', splits, skipped, notes,
     async utterances(split) {
       const own = parts.get(split);
-      if (own === undefined) throw new CoppiceError('COPPICE_DATASET_INVALID', `'${path}' has no part '${split}'. It has: ${splits.join(', ')}.`);
+      if (own === undefined) throw noSuchPart(split, splits, path);
       return own;
     },
   };

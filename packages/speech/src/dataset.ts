@@ -1,3 +1,4 @@
+import { CoppiceError } from '@coppice/graph';
 import type { Audio } from './audio.ts';
 
 /** One recording and what is said in it. */
@@ -54,5 +55,20 @@ export interface DatasetFormat {
   open(folder: string, options?: Readonly<Record<string, string | number>>): Promise<Dataset>;
 }
 
-/** Returns its argument; gives a plugin file its types. */
-export const defineDataset = (format: DatasetFormat): DatasetFormat => format;
+/** A format of corpora. Parts that an opened corpus does not have are refused, so that no format need do so itself. */
+export const defineDataset = (format: DatasetFormat): DatasetFormat => ({
+  ...format,
+  async open(folder, options) {
+    const dataset = await format.open(folder, options);
+    const utterances = async (split: string, epoch?: number): Promise<readonly Utterance[]> => {
+      if (!dataset.splits.includes(split)) throw noSuchPart(split, dataset.splits, folder);
+      return dataset.utterances(split, epoch);
+    };
+    const { name, splits, notes, skipped } = dataset;
+    return { name, splits, notes, skipped, utterances };
+  },
+});
+
+/** `COPPICE_DATASET_INVALID` for a part that a corpus does not have, with those that it has. */
+export const noSuchPart = (split: string, splits: readonly string[], path: string): CoppiceError =>
+  new CoppiceError('COPPICE_DATASET_INVALID', `'${path}' has no part '${split}'. It has: ${splits.join(', ')}.`);
