@@ -14,6 +14,14 @@ it('draws every point, names every line, and says what the axes are', async () =
   expect(svg.match(/aria-roledescription="point"/g)).toHaveLength(points.length);
 });
 
+it('tells variants of a series by their dashes and shapes', async () => {
+  const twice = ['one cut', 'rounds'].flatMap((variant) => points.map((point) => ({ ...point, variant })));
+  const [plain, told] = [await drawTradeOff(points, { title: 'x', measure: 'y' }), await drawTradeOff(twice, { title: 'x', measure: 'y' })];
+  expect(plain).not.toContain('stroke-dasharray');
+  expect(told).toContain('stroke-dasharray');
+  for (const text of ['one cut', 'rounds']) expect(told).toContain(`>${text}<`);
+});
+
 it('gives the same text for the same points', async () => {
   const draw = () => drawTradeOff(points, { title: 'digits', measure: 'word error rate' });
   expect(await draw()).toBe(await draw());
