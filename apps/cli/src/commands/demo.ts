@@ -45,7 +45,7 @@ async function demoCommand({ folder: wanted, backend, threads, macs, steps, json
   }
   const { folder, run } = await inFreeFolder(context.folder, wanted, (free) => pruneWithSpeech(model, {
     out: join(free, 'slim.onnx'), dataset: `digits:${join(EXAMPLES, 'digits')}`, datasetOption: { strings: 'true', uses: '3' }, backend: backend ?? 'auto', threads,
-    macs, scorer: 'taylor', steps, roundTo: 4, roundSteps: Math.max(1, Math.round(steps / 2)), distillation: 0.5, run: free, seed: 0,
+    macs, scorer: 'taylor', steps, roundTo: 4, roundSteps: Math.max(1, Math.round(steps / 2)), distillation: 0.5, rescore: false, run: free, seed: 0,
   }, context));
   const seconds = (performance.now() - start) / 1000;
   if (json) terminal.print(JSON.stringify({ run: near(folder), slim: join(near(folder), 'slim.onnx'), seconds, ...run.report }, undefined, 2));
