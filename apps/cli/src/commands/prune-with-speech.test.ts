@@ -99,6 +99,22 @@ describe('coppice prune with a corpus', () => {
     expect(await kept('rescored', '--steps', '1')).toEqual([undefined, undefined]);
   });
 
+  it('takes the same units on TensorFlow.js, round by round, where it scores only once', async () => {
+    const rounds = async (backend: string): Promise<RunReport['rounds']> => {
+      const folderOf = at(backend.replace(':', '-'));
+      const { code, err } = await run(prune('--dataset', `digits:${corpus}`, '--backend', backend, '--threads', '1', '--macs', '0.7,0.4', '--calibration-batches', '1', '--no-rescore', '--steps', '3', '--run', folderOf, '--out', `${folderOf}.onnx`, '--json'), { folder });
+      expect({ code, err: err.includes('error') }).toEqual({ code: 0, err: false });
+      return (json(join(folderOf, 'report.json')) as RunReport).rounds;
+    };
+    const [here, there] = [await rounds('onnx'), await rounds('tfjs:wasm')];
+    expect(there.map(({ widths, cost }) => ({ widths, cost }))).toEqual(here.map(({ widths, cost }) => ({ widths, cost })));
+    // Units are told apart by what they had in the original.
+    for (const [k, { scores }] of here.entries()) {
+      const largest = Math.max(...scores!);
+      expect(there[k].scores!.map((score, id) => Math.abs(score - scores![id]) / largest).filter((difference) => difference > 2e-4)).toEqual([]);
+    }
+  }, 60_000);
+
   it('gives other models for other scorers, and rebuilds unless it is told not to', async () => {
     expect(readFileSync(at('taylor.onnx')).equals(readFileSync(at('random.onnx')))).toBe(false);
     const { out } = await run(prune(...onTones(corpus), '--macs', '0.5', '--no-tune', '--calibration-batches', '1', '--out', at('rebuilt.onnx'), '--json'), { folder });
