@@ -113,7 +113,7 @@ describe('coppice prune with a corpus', () => {
       const largest = Math.max(...scores!);
       expect(there[k].scores!.map((score, id) => Math.abs(score - scores![id]) / largest).filter((difference) => difference > 2e-4)).toEqual([]);
     }
-  }, 60_000);
+  });
 
   it('gives other models for other scorers, and rebuilds unless it is told not to', async () => {
     expect(readFileSync(at('taylor.onnx')).equals(readFileSync(at('random.onnx')))).toBe(false);
