@@ -1,8 +1,11 @@
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { describeDataset } from '@coppice/testkit';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { samplesNamed, writeWav } from '../packages/speech/src/testing/wav-writer.ts';
+import pairs from './custom-dataset.ts';
 
 const here = import.meta.dirname;
 const cli = join(here, '../apps/cli/src/main.ts');
@@ -42,7 +45,30 @@ describe('the examples', () => {
     expect(recipe).toMatchObject({ plan: { roundTo: 4 }, tune: false, roundSteps: 300 });
   });
 
-  it.each(['custom-criterion.ts', 'prune-from-code.ts', 'recipe.ts'])('%s has at most 15 lines of code', (name) => {
+  describe('custom-dataset.ts', () => {
+    const corpus = mkdtempSync(join(tmpdir(), 'coppice-pairs-'));
+    for (const [part, speakers] of [['train', ['ada', 'ben']], ['dev', ['cy']], ['test', ['dot']]] as const) {
+      mkdirSync(join(corpus, part));
+      for (const speaker of speakers) {
+        for (const [k, word] of ['no', 'yes', 'no'].entries()) {
+          const path = join(corpus, part, `${speaker}_${k}`);
+          writeFileSync(`${path}.wav`, writeWav(samplesNamed(`${speaker}${k}`, 6000 + 400 * k)));
+          writeFileSync(`${path}.txt`, `${word}\n`);
+        }
+      }
+    }
+    afterAll(() => rmSync(corpus, { recursive: true }));
+
+    describeDataset('pairs', () => pairs.open(corpus), { disjointSpeakers: ['train', 'dev', 'test'] });
+
+    it('is a corpus that train takes', () => {
+      const out = run(cli, 'train', '--plugin', join(here, 'custom-dataset.ts'), '--dataset', `pairs:${corpus}`, '--tokens', 'words', '--mels', '8', '--channels', '2', '--hidden', '4', '--layers', '1', '--steps', '2', '--batch-size', '2', '--out', 'pairs.onnx', '--json');
+      expect(JSON.parse(out)).toBeTruthy();
+      expect(statSync(join(folder, 'pairs.onnx')).size).toBeGreaterThan(0);
+    });
+  });
+
+  it.each(['custom-criterion.ts', 'custom-dataset.ts', 'prune-from-code.ts', 'recipe.ts'])('%s has at most 15 lines of code', (name) => {
     const lines = readFileSync(join(here, name), 'utf8').split('\n').filter((line) => line.trim() !== '');
     expect(lines.length).toBeLessThanOrEqual(15);
   });

@@ -2,12 +2,14 @@ import { CoppiceError, type ErrorCode } from '@coppice/graph';
 import { Command, CommanderError } from 'commander';
 import type { Container } from 'inversify';
 import { defineBench } from './commands/bench.ts';
+import { defineBundle } from './commands/bundle.ts';
 import { defineScorers } from './commands/catalogue.ts';
 import { defineCompareScorers } from './commands/compare-scorers.ts';
 import { defineData } from './commands/data.ts';
 import { defineDemo } from './commands/demo.ts';
 import { defineDoctor } from './commands/doctor.ts';
 import { defineEval } from './commands/eval.ts';
+import { defineExport } from './commands/export.ts';
 import { defineFinetune } from './commands/finetune.ts';
 import { defineInspect } from './commands/inspect.ts';
 import { definePrune } from './commands/prune.ts';
@@ -66,7 +68,7 @@ function defineProgram(context: Context, out: TextStream): Command {
     .configureOutput({ writeOut: (text) => out.write(text), writeErr: () => undefined, getOutHelpWidth: () => 100 })
     .addHelpText('after', '\nExample:\n  coppice prune model.onnx --macs 0.5 --out slim.onnx');
   program.hook('preAction', (_, command) => loadPluginsOf(command, context));
-  for (const define of [defineInspect, definePrune, defineVerify, defineBench, defineTrain, defineFinetune, defineEval, defineSensitivity, defineCompareScorers, defineReference, defineDemo, defineData, defineScorers, defineDoctor]) define(program, context);
+  for (const define of [defineInspect, definePrune, defineVerify, defineBench, defineTrain, defineFinetune, defineEval, defineSensitivity, defineCompareScorers, defineExport, defineBundle, defineReference, defineDemo, defineData, defineScorers, defineDoctor]) define(program, context);
   return program;
 }
 

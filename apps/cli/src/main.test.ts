@@ -31,7 +31,7 @@ describe('the coppice program', () => {
   it('has help with an example for every command', async () => {
     const help = (await run(['--help'])).out;
     const commands = [...help.matchAll(/^ {2}([\w-]+) .*\[options\]/gm)].map(([, name]) => name);
-    expect(commands).toEqual(['inspect', 'prune', 'verify', 'bench', 'train', 'finetune', 'eval', 'sensitivity', 'compare-scorers', 'reference', 'demo', 'scorers', 'doctor']);
+    expect(commands).toEqual(['inspect', 'prune', 'verify', 'bench', 'train', 'finetune', 'eval', 'sensitivity', 'compare-scorers', 'export', 'bundle', 'reference', 'demo', 'scorers', 'doctor']);
     for (const name of commands) expect((await run([name, '--help'])).out).toMatch(new RegExp(`Examples?:\\n  coppice ${name}`));
     expect((await run(['--version'])).out).toMatch(/^\d+\.\d+\.\d+\n$/);
   });

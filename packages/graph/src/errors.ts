@@ -50,6 +50,11 @@ export const errorCodes = {
   COPPICE_DESCRIPTION_INVALID: 'The description of the features and the alphabet of a model is malformed or does not fit the model.',
   COPPICE_TRANSCRIPT_INVALID: 'A transcript has a symbol outside the alphabet.',
   COPPICE_RUN_INVALID: 'A run directory is damaged or belongs to another recipe.',
+  COPPICE_CALIBRATION_INVALID: 'Calibration saw no runs, or nothing that a range can be taken from.',
+  COPPICE_QUANTIZE_INVALID: 'A model, an option or a stored choice is not one that quantisation can work with.',
+  COPPICE_TARGET_UNKNOWN: 'No export target has that name.',
+  COPPICE_TARGET_REFUSED: 'The model has what an export target cannot run; nothing was written.',
+  COPPICE_BUNDLE_INVALID: 'A folder is no bundle of Coppice, or one whose manifest has another form.',
 } as const satisfies Record<string, string>;
 
 export type ErrorCode = keyof typeof errorCodes;

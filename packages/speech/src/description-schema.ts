@@ -65,5 +65,6 @@ export const descriptionSchema = {
     output: name,
     outputAxes: { enum: ['batch time token', 'time batch token'] },
     frameStride: positive,
+    clip: { type: 'object', required: ['seconds', 'frames'], additionalProperties: false, properties: { seconds: { type: 'number', exclusiveMinimum: 0 }, frames: positive } },
   },
 } as const;

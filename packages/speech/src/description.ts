@@ -1,5 +1,6 @@
 import { CoppiceError, type Model } from '@coppice/graph';
 import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js';
+import type { ClipSize } from './clip.ts';
 import { descriptionSchema } from './description-schema.ts';
 import { type FeatureSettings, featureWidth, settingsFault } from './features/settings.ts';
 import { type InputAxes, parseAxes } from './input-layout.ts';
@@ -17,6 +18,8 @@ export interface SpeechDescription extends TokenizerDescription {
   readonly outputAxes: CtcAxes;
   /** Frames of features for one of the output, rounded up at the end. */
   readonly frameStride: number;
+  /** Of a model that hears clips of one length; left out where time is open. */
+  readonly clip?: ClipSize;
 }
 
 type DescriptionFile = SpeechDescription & { readonly format: string; readonly version: number };

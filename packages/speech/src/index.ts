@@ -1,4 +1,6 @@
 export * from './audio.ts';
+export * from './classifier.ts';
+export * from './clip.ts';
 export * from './dataset.ts';
 export * from './skipped-files.ts';
 export type { RecurrentKind } from './recurrent.ts';

@@ -1,5 +1,6 @@
 import { CoppiceError } from '@coppice/graph';
 import type { Audio } from './audio.ts';
+import { fitClip, fitFrames } from './clip.ts';
 import { requiredFrames } from './ctc.ts';
 import type { Utterance } from './dataset.ts';
 import { outputFrames, type SpeechDescription } from './description.ts';
@@ -30,7 +31,7 @@ export interface Skipped {
 }
 
 export interface PrepareOptions {
-  readonly description: Pick<SpeechDescription, 'features' | 'tokenizer' | 'tokens' | 'blank' | 'wordSeparator' | 'frameStride'>;
+  readonly description: Pick<SpeechDescription, 'features' | 'tokenizer' | 'tokens' | 'blank' | 'wordSeparator' | 'frameStride' | 'clip'>;
   /**
    * For `training`, an utterance whose transcript has symbols outside the alphabet, or more labels than the output has frames for, is
    * skipped: nothing can be learnt from it. In an `evaluation` it stays, because leaving out what a model cannot say would flatter it.
@@ -80,7 +81,7 @@ export async function prepareUtterances(utterances: readonly Utterance[], { desc
     try {
       const recorded = await utterance.audio();
       const audio: Audio = await resampleAudio(recorded, sampleRateHz);
-      const { data, frames } = await features(audio, description.features, id);
+      const { data, frames } = fitFrames(await features(fitClip(audio, description.clip), description.features, id), description.clip);
       const transcript = description.tokenizer === 'phones' ? phonesOf(utterance) : utterance.transcript;
       const labels = encode(transcript);
       const needed = requiredFrames(labels);

@@ -1,0 +1,16 @@
+export { bundleCode, sourceFile, thirdPartyNotices, type BundledCode, type CodeOptions } from './bundle-code.ts';
+export { checkBundleFolder, writeBundleFolder, type BundleWriter, type FolderOptions } from './bundle-folder.ts';
+export { assertExportable, exportBundle, refusalsOf, type ExportRequest } from './export-bundle.ts';
+export type { Finding, Verification } from './finding.ts';
+export { syntheticClips, type ClipSource } from './golden.ts';
+export type * from './manifest.ts';
+export { manifestSchema } from './manifest-schema.ts';
+export { inText, modelCard } from './model-card.ts';
+export { parseManifest } from './parse-manifest.ts';
+export type * from './target.ts';
+export { targetNamed, targets } from './targets/index.ts';
+export { readManifest, verifyBundle, type BundleVerification } from './verify-bundle.ts';
+export { prepareForExport, type PreparedModel, type PrepareOptions, type QuantiseChoice } from './quantise.ts';
+export { chromiumArguments, findChromium } from './targets/web/verify-in-browser.ts';
+export { serveFolder, type ServedFolder, type ServeOptions } from './targets/web/serve-folder.ts';
+export { contentSecurityPolicy, escapeHtml, htmlPage, type PageParts } from './html.ts';

@@ -1,0 +1,10 @@
+export * from './check-files.ts';
+export { checkGolden, largestDifference, sayAlphabet, type GoldenRun } from './check-golden.ts';
+export * from './onnx-runtime.ts';
+export * from './recognise.ts';
+export * from './recognizer.ts';
+export { transcribeWith } from './resample-lazily.ts';
+export { createSegmenter, type Segmenter, type SegmentEvent } from './segmenter.ts';
+export type { Finding, Verification } from '../finding.ts';
+export type { BundleManifest, FileEntry, GoldenClip, ModelEntry, ModelMeasurements } from '../manifest.ts';
+export { tinyModel } from './tiny-model.ts';

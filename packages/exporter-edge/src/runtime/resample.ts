@@ -1,0 +1,1 @@
+export { resampleAudio } from '@coppice/speech';

@@ -1,0 +1,17 @@
+import { CoppiceError } from '@coppice/graph';
+import type { Target } from '../target.ts';
+import { nodeTarget } from './node/node.ts';
+import { webTarget } from './web/web.ts';
+
+/** All targets, a line each. */
+export const targets: readonly Target[] = [webTarget, nodeTarget];
+
+/**
+ * The target of that name.
+ * @throws CoppiceError `COPPICE_TARGET_UNKNOWN`
+ */
+export function targetNamed(name: string): Target {
+  const target = targets.find((each) => each.name === name);
+  if (target === undefined) throw new CoppiceError('COPPICE_TARGET_UNKNOWN', `There is no target '${name}'. Choose one of ${targets.map((each) => each.name).join(', ')}.`);
+  return target;
+}

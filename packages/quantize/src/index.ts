@@ -1,0 +1,13 @@
+export { calibrate, type CalibrationOptions, type CalibrationRuns, type ObservedRange } from './calibrate/calibrate.ts';
+export { clippedDivergence, entropyThreshold } from './calibrate/entropy.ts';
+export { addToHistogram, newHistogram, quantileOf, type Histogram } from './calibrate/histogram.ts';
+export { chooseQuantization, type Candidate, type ChooseOptions, type ChosenQuantization, type OperatorChoice, type QuantizationRecord } from './choose/choose.ts';
+export { outputError, outputsOf } from './choose/compare.ts';
+export { interleavedTimes, type TimingOptions } from './choose/time.ts';
+export { finishModel, type FinishOptions, type FinishStep } from './finish/finish.ts';
+export { toFloat16, type Float16Options } from './float16.ts';
+export { quantize, type Form, type QuantizationMode, type QuantizedModel, type QuantizedOperator, type QuantizeOptions } from './quantize.ts';
+export type { Settings as QuantizationSettings } from './rewriter.ts';
+export { saturates } from './saturation.ts';
+export { activationScale, quantizeWeight, type ActivationScale, type QuantizedWeight, type Sharing } from './scales.ts';
+export { contribQuantisation, quantisation } from './table/forms.ts';
