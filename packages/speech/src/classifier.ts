@@ -20,7 +20,7 @@ export interface ClassifierOptions {
  */
 export function classifierAsCtc(model: Model, { output, classes, name: wanted = 'log_probs' }: ClassifierOptions): Model {
   const opset = opsetOf(model.proto);
-  if (opset < 13) throw new CoppiceError('COPPICE_UNSUPPORTED_OPSET', `The model uses opset ${opset}, and a frame can be put behind a classifier from opset 13 on. Lift it with upgradeModel, or export it with a newer one.`);
+  if (opset < 13) throw new CoppiceError('COPPICE_UNSUPPORTED_OPSET', `The model uses opset ${opset}, and a frame can be put behind a classifier from opset 13 on. Lift it with toModernOpset, or export it with a newer one.`);
   const graph = graphOf(model);
   if (!graph.output.some(({ name }) => name === output)) throw new CoppiceError('COPPICE_INPUT_MISMATCH', `The model has no output '${output}'. It has: ${graph.output.map(({ name }) => name).join(', ')}.`);
   const fresh = freshNames(valueNames(graph));

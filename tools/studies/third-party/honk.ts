@@ -6,7 +6,7 @@ import type { Classifier } from './classifier.ts';
 const mels = 40;
 const frames = 101;
 /** The smallest number above 0 in 32 bits, in which librosa of that time computed. */
-const least = 2 ** -149;
+export const leastEnergy = 2 ** -149;
 
 /**
  * The mel energies of `preprocess_audio`, castorini/honk, utils/manage_audio.py: librosa's mel spectrogram (0.5: Hann of 480 samples every
@@ -14,7 +14,7 @@ const least = 2 ** -149;
  */
 export const honkLogMels: FeatureSettings = {
   ...defaultFeatures({ sampleRateHz: 16_000, mels }), windowMs: 30, hopMs: 10, fftSize: 480, framing: 'center-reflect',
-  melScale: 'slaney', area: 'slaney', lowHz: 20, highHz: 4000, floor: least, floorBy: 'max', normalisation: { type: 'none' },
+  melScale: 'slaney', area: 'slaney', lowHz: 20, highHz: 4000, floor: leastEnergy, floorBy: 'max', normalisation: { type: 'none' },
 };
 
 /**
@@ -22,7 +22,7 @@ export const honkLogMels: FeatureSettings = {
  * (`data[data > 0] = np.log(data[data > 0])`), so digital silence is 0, as loud as an energy of 1; the model was trained on that.
  */
 export function honkCepstra(logMels: ArrayLike<number>): Float32Array {
-  const silent = Math.log(least) + 1e-3;
+  const silent = Math.log(leastEnergy) + 1e-3;
   return Float32Array.from({ length: frames * mels }, (_, at) => {
     const [frame, k] = [Math.floor(at / mels), at % mels];
     let sum = 0;

@@ -150,7 +150,7 @@ const SECONDS = 1;
 
 async function measure({ model, original, recogniser: { description }, part, options, context: { terminal }, backend, threads }: MeasureParts): Promise<Measurements> {
   const models: (readonly ['model' | 'original', Model])[] = [['model', model], ...(original === undefined ? [] : [['original', original] as const])];
-  const frames = Math.round((1000 * SECONDS) / description.features.hopMs);
+  const frames = description.clip?.frames ?? Math.round((1000 * SECONDS) / description.features.hopMs);
   const width = description.features.type === 'mfcc' ? description.features.coefficients : description.features.mels;
   const silence: Example = { id: 'silence', features: Float32Array.from({ length: frames * width }, (_, k) => Math.sin(k)), frames, labels: new Int32Array(), transcript: '' };
   const inputs = { [description.input]: makeBatch([silence], description).tensors[description.input] };
