@@ -62,7 +62,7 @@ export async function exportBundle(target: Target, request: ExportRequest, folde
   const original = request.original === undefined ? undefined : adapt(request.original).model;
   const clips = request.clips ?? syntheticClips(speech.features.sampleRateHz);
   const description = JSON.parse(writeDescription(speech)) as DescriptionFile;
-  const golden = await makeGolden(reference, { speech, decoder }, clips, backend, toleranceOf(quantisation));
+  const golden = await makeGolden(reference, { speech, decoder }, clips, backend, { ...toleranceOf(quantisation), ...target.tolerance });
   return writeBundleFolder(folder, { force }, async ({ write }) => {
     const files: FileEntry[] = [];
     const add = (file: Parameters<typeof write>[0]): FileEntry => {
@@ -76,11 +76,11 @@ export async function exportBundle(target: Target, request: ExportRequest, folde
       model: entryOf(path ?? 'model.onnx', model, quantisation),
       ...(original === undefined ? {} : { original: entryOf('original.onnx', original, 'none') }),
       ...(pruned === undefined ? {} : { pruned }),
-      measured, golden: golden.record, runtime: target.runtime(options),
+      measured, golden: golden.record, runtime: target.runtime(options, { model, speech }),
     };
     for (const file of golden.files) add(file);
     add({ path: 'README.md', bytes: modelCard(draft) });
-    for await (const file of target.files({ manifest: draft, options, files: [...files] })) add(file);
+    for await (const file of target.files({ manifest: draft, model, options, files: [...files] })) add(file);
     const manifest: BundleManifest = { ...draft, files: files.toSorted((a, b) => (a.path < b.path ? -1 : 1)) };
     const text = manifestText(manifest);
     write({ path: 'manifest.json', bytes: text });

@@ -1,7 +1,10 @@
+import type { Backend } from '@coppice/core';
 import type { Model } from '@coppice/graph';
+import type { CalibrationRuns } from '@coppice/quantize';
 import type { SpeechDescription } from '@coppice/speech';
 import type { Verification } from './finding.ts';
 import type { BundleManifest, RuntimeEntry } from './manifest.ts';
+import type { PreparedModel } from './quantise.ts';
 
 /**
  * A place where recognisers run. To add one: a folder `targets/<name>/` with such an object, and its line in `targets/index.ts`.
@@ -13,7 +16,11 @@ export interface Target {
   /** One line for lists of targets. */
   readonly summary: string;
   /** What runs the model there, and what that costs. */
-  runtime(options: TargetOptions): RuntimeEntry;
+  runtime(options: TargetOptions, shipped: { readonly model: Model; readonly speech: SpeechDescription }): RuntimeEntry;
+  /** How far golden values may be off, where that is another distance than elsewhere. */
+  readonly tolerance?: { readonly features?: number; readonly logProbs?: number };
+  /** How a model is finished and quantised, where this runtime takes one form only. */
+  prepare?(model: Model, options: { readonly speech: SpeechDescription; readonly backend: Backend; readonly runs: CalibrationRuns }): Promise<PreparedModel>;
   /**
    * Everything about a model that this runtime cannot run, a sentence each that names the operator, type or shape; empty when it can.
    * Asked before anything is computed or written.
@@ -60,6 +67,8 @@ export interface Page {
 export interface BundleDraft {
   /** Complete but for the files that are still to come. */
   readonly manifest: Omit<BundleManifest, 'files'>;
+  /** What is shipped. */
+  readonly model: Model;
   readonly options: TargetOptions;
   /** Model, original and golden clips, which are written already. */
   readonly files: BundleManifest['files'];

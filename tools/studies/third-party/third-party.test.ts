@@ -3,8 +3,9 @@ import { fileURLToPath } from 'node:url';
 import { nativeBackend } from '@coppice/backend-onnx';
 import { createRandom, type NamedTensors } from '@coppice/core';
 import { readModel } from '@coppice/graph/node';
-import { computeFeatures } from '@coppice/speech';
+import { computeFeatures, modelFeatures, layOutFeatures } from '@coppice/speech';
 import { describe, expect, it } from 'vitest';
+import { honkRecogniser, moonshineRecogniser } from './as-recogniser.ts';
 import { batchesOf, classify, decisions, meanDivergence, type Clip, type Logits } from './classifier.ts';
 import { toClip } from './clip.ts';
 import { honkCepstra, honkClasses, honkLogMels, openHonk, withDigitReadout } from './honk.ts';
@@ -156,5 +157,24 @@ describe.skipIf(!existsSync(shared))('the published models', () => {
       }
     }));
     expect(results[0]).toEqual(results[1]);
+  });
+});
+
+describe.skipIf(!existsSync(shared))('as recognisers', () => {
+  it.each(['moonshine', 'honk'] as const)('%s says of a recording what it says with its own features', async (name) => {
+    const classifier = name === 'moonshine' ? await openMoonshine(path('moonshine_spelling.onnx'), backend) : openHonk(path('honk_kws.onnx'));
+    const { model, description } = name === 'moonshine' ? moonshineRecogniser(classifier) : honkRecogniser(classifier);
+    const executable = await backend.compile(model);
+    for (const length of [9000, 16_000, 20_000]) {
+      const audio = { samples: noise(`${name}/${length}`, length), sampleRateHz: 16_000 };
+      const clip = clipOf('x', classifier.features(await toClip(audio, 'start')));
+      const [logits] = [(await classify(classifier, [clip], backend, 1)).data];
+      const total = Math.log([...logits].reduce((sum, value) => sum + Math.exp(value), 0));
+      const { data, frames, width } = modelFeatures(audio, description);
+      const { log_probs: output } = await executable.run({ [description.input]: layOutFeatures(data, { batch: 1, time: frames, feature: width }, description.inputAxes) });
+      expect(output.dims).toEqual([1, 1, classifier.classes.length + 1]);
+      for (const [c, value] of logits.entries()) expect(Math.abs(Number(output.data[c]) - (value - total))).toBeLessThan(2e-3);
+    }
+    await executable.dispose();
   });
 });

@@ -28,6 +28,14 @@ describe('newRecogniser', () => {
     expect((await newRecogniser({ dataset, split: 'train', tokens: 'phones', sizes })).description.tokens).toHaveLength(40);
   });
 
+  it("reads Kaldi's filter banks where it is told to, each band normalised over the clip", async () => {
+    const dataset = corpus({ train: spoken(['on', 'no']) });
+    const { description: { features } } = await newRecogniser({ dataset, split: 'train', tokens: 'words', sizes, features: 'kaldi' });
+    expect(features).toMatchObject({ type: 'fbank', window: 'povey', framing: 'snip-edges', sampleRateHz: 8000, mels: 8, normalisation: { type: 'utterance' } });
+    const { mels: _, ...rest } = sizes;
+    expect((await newRecogniser({ dataset, split: 'train', tokens: 'words', sizes: rest, features: 'kaldi' })).description.features.mels).toBe(40);
+  });
+
   it("takes CMU's phones where they can write the corpus, else those that it has", async () => {
     const tokensFor = async (phones: readonly string[]): Promise<readonly string[]> => {
       const dataset = corpus({ train: spoken(['on']).map((utterance) => ({ ...utterance, phones })) });

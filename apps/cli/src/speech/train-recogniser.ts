@@ -1,6 +1,6 @@
 import type { Backend } from '@coppice/core';
 import { CoppiceError, type Model } from '@coppice/graph';
-import { buildReferenceModel, cmuPhones, defaultFeatures, describeReferenceModel, phones39, tokenizerOfTranscripts, toPhone39, type Dataset, type ReferenceOptions, type TokenKind, type Tokenizer, type Utterance } from '@coppice/speech';
+import { buildReferenceModel, cmuPhones, defaultFeatures, describeReferenceModel, kaldiFbank, phones39, tokenizerOfTranscripts, toPhone39, type Dataset, type FeatureSettings, type ReferenceOptions, type TokenKind, type Tokenizer, type Utterance } from '@coppice/speech';
 import type { RunDirectory } from '../run/run-directory.ts';
 import type { Terminal } from '../terminal.ts';
 import { progressBar } from '../text-table.ts';
@@ -48,24 +48,32 @@ export async function fitRecogniser({ recogniser, teacher, dataset, splits, sett
   return { recogniser: trained, tuned, test };
 }
 
+/** Features that a model can be trained on: ours, or Kaldi's filter banks, which sherpa-onnx computes. Each band is normalised over the clip. */
+export const featureKinds = {
+  'log-mel': defaultFeatures,
+  kaldi: (options: { sampleRateHz?: number; mels?: number }) => ({ ...kaldiFbank({ mels: 40, ...options }), normalisation: defaultFeatures().normalisation }),
+} as const satisfies Readonly<Record<string, (options: { sampleRateHz?: number; mels?: number }) => FeatureSettings>>;
+
 export interface NewRecogniserRequest {
   readonly dataset: Dataset;
   readonly split: string;
   readonly tokens: TokenKind;
   readonly sizes: Omit<ReferenceOptions, 'tokens'>;
+  /** Default `log-mel`. */
+  readonly features?: keyof typeof featureKinds;
 }
 
 /**
  * An untrained reference model that fits a corpus: its sample rate, and an alphabet of what its transcripts are made of.
  * @throws CoppiceError `COPPICE_DATASET_INVALID` when the part is empty
  */
-export async function newRecogniser({ dataset, split, tokens, sizes }: NewRecogniserRequest): Promise<Recogniser> {
+export async function newRecogniser({ dataset, split, tokens, sizes, features = 'log-mel' }: NewRecogniserRequest): Promise<Recogniser> {
   const utterances = await dataset.utterances(split, 0);
   if (utterances.length === 0) throw new CoppiceError('COPPICE_DATASET_INVALID', `The part '${split}' of the corpus is empty. It has: ${dataset.splits.join(', ')}.`);
   const { sampleRateHz } = await utterances[0].audio();
   const tokenizer: Tokenizer = tokens === 'phones' ? tokenizerOfPhones(utterances) : tokenizerOfTranscripts(tokens, utterances.map(({ transcript }) => transcript));
   const model = buildReferenceModel({ ...sizes, tokens: tokenizer.description.tokens.length });
-  return { model, description: describeReferenceModel(model, { features: defaultFeatures({ sampleRateHz, mels: sizes.mels }), tokenizer }) };
+  return { model, description: describeReferenceModel(model, { features: featureKinds[features]({ sampleRateHz, ...(sizes.mels !== undefined && { mels: sizes.mels }) }), tokenizer }) };
 }
 
 /** CMU's 39 phones where they can write the corpus, else those that it has, e.g. TIMIT's 39. */

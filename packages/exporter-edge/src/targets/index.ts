@@ -1,10 +1,12 @@
 import { CoppiceError } from '@coppice/graph';
 import type { Target } from '../target.ts';
 import { nodeTarget } from './node/node.ts';
+import { sherpaTarget } from './sherpa-onnx/sherpa-onnx.ts';
+import { transformersTarget } from './transformers-js/transformers-js.ts';
 import { webTarget } from './web/web.ts';
 
 /** All targets, a line each. */
-export const targets: readonly Target[] = [webTarget, nodeTarget];
+export const targets: readonly Target[] = [webTarget, nodeTarget, sherpaTarget, transformersTarget];
 
 /**
  * The target of that name.
