@@ -9,7 +9,7 @@ import { writeSphere } from '../packages/speech/src/testing/sphere-writer.ts';
 import { samplesNamed, writeWav } from '../packages/speech/src/testing/wav-writer.ts';
 
 /** Formats whose files are changed. */
-export const fuzzedFormats = ['flac', 'wav', 'sphere'] as const;
+export const fuzzedFormats = ['flac', 'wav', 'sphere', 'mp3'] as const;
 export type FuzzedFormat = (typeof fuzzedFormats)[number];
 
 const samples = samplesNamed('fuzz', 3000);
@@ -20,6 +20,7 @@ const originals: Readonly<Record<FuzzedFormat, readonly Uint8Array[]>> = {
     new Uint8Array(readFileSync(join(import.meta.dirname, '../packages/speech/src/testing/resonance.flac'))),
     writeFlac(samples, { blockSize: 576 }), writeFlac(samples.map((value) => value * 200), { bits: 24, blockSize: 192 }), writeFlac(samples.map(() => 7), { blockSize: 1152, constant: true }),
   ],
+  mp3: [new Uint8Array(readFileSync(join(import.meta.dirname, '../packages/speech/src/testing/sweep.mp3')))],
   // Copies, because a Buffer's slice is none.
   wav: [writeWav(samples), writeWav(samples, { channels: 2 }), writeWav(samples.slice(0, 8), { sampleRateHz: 44_100 })].map((bytes) => new Uint8Array(bytes)),
   sphere: [writeSphere(samples), writeSphere(samples, { order: '10' }), writeSphere(samples, { channels: 3, order: '210', width: 3 }), writeSphere(samples.map((value) => value & 255), { coding: 'ulaw', width: 1, order: '1' })],

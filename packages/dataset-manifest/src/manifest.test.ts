@@ -2,7 +2,7 @@ import { tokens } from '@coppice/core';
 import type { DatasetFormat } from '@coppice/speech';
 import { describeDataset } from '@coppice/testkit';
 import { Container } from 'inversify';
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { gzipSync } from 'node:zlib';
@@ -126,9 +126,18 @@ describe('Common Voice', () => {
     expect(await listed(await openManifest(join(folder, 'cv/en/validated.tsv')))).toEqual({ validated: [{ id: 'cv_1', transcript: '"He said so.', speaker: 'ada' }] });
   });
 
-  it('is refused as MP3, with the command that converts it', async () => {
+  it('is read as it is published, in MP3', async () => {
     write(commonVoice('.mp3'));
-    await expect(openManifest(folder)).rejects.toThrow(refused('None of the 1 recordings', 'ffmpeg -i cv_1.mp3 -ac 1 cv_1.wav'));
+    const mp3 = join(import.meta.dirname, '../../speech/src/testing/sweep.mp3');
+    for (const name of ['cv_1', 'cv_2', 'cv_3']) copyFileSync(mp3, join(folder, `cv/en/clips/${name}.mp3`));
+    const corpus = await openManifest(join(folder, 'cv'));
+    expect(await listed(corpus)).toMatchObject({ train: [{ id: 'cv_1' }], dev: [{ id: 'cv_2' }], test: [{ id: 'cv_3' }] });
+    expect(await (await corpus.utterances('dev'))[0].audio()).toMatchObject({ sampleRateHz: 16_000, samples: { length: 12_000 } });
+  });
+
+  it('is refused in formats that are not decoded, with the command that converts it', async () => {
+    write({ 'clips/a.opus': true, 'train.tsv': 'path\tsentence\na.opus\tYes.\n' });
+    await expect(openManifest(folder)).rejects.toThrow(refused('None of the 1 recordings', 'ffmpeg -i a.opus -ac 1 a.wav'));
   });
 });
 
