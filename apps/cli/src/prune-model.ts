@@ -16,6 +16,7 @@ import { checkOutputs, uninterrupted } from './output-files.ts';
 import { planText, writeText } from './plan-document.ts';
 import { noteReleased, releasedShapes, type ReleasedShapes } from './released-states.ts';
 import { randomRuns } from './random-inputs.ts';
+import { withTrueMetadata } from './state-metadata.ts';
 
 /** Options of `coppice prune`. */
 export interface PruneOptions extends AnalysisOptions {
@@ -79,7 +80,7 @@ export async function pruneModel(path: string, options: PruneOptions, context: C
   notes.push(...plan.notes);
   const [cut, cutting] = await timed(() => cutModel(units, plan.removed));
   const released = releasedShapes(model, cut);
-  const slim = noteReleased(cut, released);
+  const slim = withTrueMetadata(noteReleased(cut, released), released, notes);
   for (const name of units.options.release) if (!released[name]) notes.push(`'${name}' was released but keeps its width: nothing that it reaches was pruned. A state is released at both ends, its input and its output; \`coppice inspect\` with the same --release says what still freezes it.`);
   terminal.progress('comparing the slim model with the masked original');
   const inputs = randomRuns(trace, given, VERIFY_RUNS);

@@ -8,6 +8,7 @@ export { manifestSchema } from './manifest-schema.ts';
 export { inText, modelCard } from './model-card.ts';
 export { parseManifest } from './parse-manifest.ts';
 export type * from './target.ts';
+export { correctStateMetadata, stateRefusals, type CorrectedEntry } from './targets/sherpa-onnx/state-metadata.ts';
 export { targetNamed, targets } from './targets/index.ts';
 export { readManifest, verifyBundle, type BundleVerification } from './verify-bundle.ts';
 export { prepareForExport, type PreparedModel, type PrepareOptions, type QuantiseChoice } from './quantise.ts';
