@@ -1,24 +1,7 @@
-/** `recognizer.d.ts` of a bundle for the web. */
-export const typesText = `/** What has been recognised of the sound so far. */
-export interface Result {
-  readonly text: string;
-  /** Of sound. */
-  readonly seconds: number;
-  /** Computing time: features, model and decoder together. */
-  readonly milliseconds: number;
-}
+import { recognizerTypes } from '../recognizer-types.ts';
 
-/** Recognises sound that comes in pieces, in a worker: one utterance after the other, with \`reset\` in between. */
-export interface Recognizer {
-  /** What the model was trained on; other rates are resampled. */
-  readonly sampleRateHz: number;
-  /** Takes the next samples, in [-1, 1], mono; the rate is the same for a whole utterance, by default the model's. */
-  accept(samples: Float32Array, sampleRateHz?: number): void;
-  /** Recognises all that was accepted since the last \`reset\`. */
-  result(): Promise<Result>;
-  /** Forgets the sound: another utterance begins. */
-  reset(): void;
-  /** Frees the model, and the worker when nobody else uses it. */
+/** `recognizer.d.ts` of a bundle for the web. */
+export const typesText = `${recognizerTypes}  /** Frees the model, and the worker when nobody else uses it. */
   close(): Promise<void>;
   /** What opening took. */
   readonly opened: {
