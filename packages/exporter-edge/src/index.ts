@@ -11,7 +11,7 @@ export type * from './target.ts';
 export { correctStateMetadata, stateRefusals, type CorrectedEntry } from './targets/sherpa-onnx/state-metadata.ts';
 export { targetNamed, targets } from './targets/index.ts';
 export { readManifest, verifyBundle, type BundleVerification } from './verify-bundle.ts';
-export { prepareForExport, type PreparedModel, type PrepareOptions, type QuantiseChoice } from './quantise.ts';
+export { prepareForExport, quantiseChoices, type PreparedModel, type PrepareOptions, type QuantiseChoice } from './quantise.ts';
 export { chromiumArguments, findChromium } from './targets/web/verify-in-browser.ts';
 export { serveFolder, type ServedFolder, type ServeOptions } from './targets/web/serve-folder.ts';
 export { contentSecurityPolicy, escapeHtml, htmlPage, type PageParts } from './html.ts';

@@ -1,9 +1,10 @@
 import type { Backend } from '@coppice/core';
 import { CoppiceError, type Model } from '@coppice/graph';
-import { chooseQuantization, finishModel, quantize, type CalibrationRuns, type FinishStep, type OperatorChoice, type QuantizedOperator } from '@coppice/quantize';
+import { chooseQuantization, finishModel, quantize, toFloat16, type CalibrationRuns, type FinishStep, type OperatorChoice, type QuantizedOperator } from '@coppice/quantize';
 
 /** What a user asks of the model's numbers. */
-export type QuantiseChoice = 'none' | 'int8' | 'auto';
+export const quantiseChoices = ['none', 'int8', 'int8-dynamic', 'weight-int8', 'weight-int4', 'float16', 'auto'] as const;
+export type QuantiseChoice = (typeof quantiseChoices)[number];
 
 export interface PrepareOptions {
   readonly choice: QuantiseChoice;
@@ -27,20 +28,26 @@ export interface PreparedModel {
 
 /**
  * Finishes a model for export (batch norms, constants and identities folded, each step proved by running it), and quantises it if asked:
- * `int8` all that can be, `auto` operator by operator what is faster or smaller and costs no accuracy.
+ * `int8` all that can be, with ranges measured beforehand (`int8-dynamic`: in each run), `weight-int8` and `weight-int4` weights alone, `float16` half the bytes, `auto` operator
+ * by operator what is faster or smaller and costs no accuracy.
  * @throws CoppiceError `COPPICE_ARGUMENT_INVALID` without runs, and what `finishModel` and `quantize` throw
  */
 export async function prepareForExport(model: Model, { choice, backend, runs, metric, onProgress }: PrepareOptions): Promise<PreparedModel> {
   const finished = await finishModel(model, backend);
   if (choice === 'none') return { ...finished, quantisation: 'none' };
+  if (choice === 'float16') return { ...finished, model: toFloat16(finished.model), quantisation: 'float16' };
+  if (choice === 'int8-dynamic' || choice === 'weight-int8' || choice === 'weight-int4') return quantised(finished, await quantize(finished.model, backend, noRuns, { mode: choice }));
   if (runs === undefined) throw new CoppiceError('COPPICE_ARGUMENT_INVALID', 'Quantising needs sound to measure the ranges of activations on. Name a corpus with --dataset, or recordings with --audio.');
-  if (choice === 'int8') {
-    const { model: quantised, table } = await quantize(finished.model, backend, runs, { mode: 'int8-static' });
-    return { model: quantised, steps: finished.steps, quantisation: wordsFor(table), table };
-  }
-  const chosen = await chooseQuantization(finished.model, backend, runs, { metric, onProgress: (done, of, { node }) => onProgress?.(`${done} of ${of}: ${node}`) });
-  return { model: chosen.model, steps: finished.steps, quantisation: wordsFor(chosen.table), table: chosen.table };
+  if (choice === 'int8') return quantised(finished, await quantize(finished.model, backend, runs, { mode: 'int8-static' }));
+  return quantised(finished, await chooseQuantization(finished.model, backend, runs, { metric, onProgress: (done, of, { node }) => onProgress?.(`${done} of ${of}: ${node}`) }));
 }
+
+/** Where no ranges are measured beforehand. */
+async function* noRuns(): AsyncGenerator<never, undefined> {
+  return undefined;
+}
+
+const quantised = ({ steps }: Pick<PreparedModel, 'steps'>, { model, table }: Required<Pick<PreparedModel, 'model' | 'table'>>): PreparedModel => ({ model, steps, quantisation: wordsFor(table), table });
 
 /** E.g. `int8-static 4, weight-int8 2, float 1`: how many operators with weights have which form. */
 function wordsFor(table: readonly QuantizedOperator[]): string {

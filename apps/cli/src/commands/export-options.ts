@@ -2,7 +2,7 @@ import { InvalidArgumentError, Option, type Command } from 'commander';
 import { repeated, wholeNumber } from '../arguments.ts';
 import { addPluginOptions, type PluginOptions } from '../plugins.ts';
 import { addCorpusOptions } from '../speech/speech-options.ts';
-import type { QuantiseChoice } from '@coppice/exporter-edge';
+import { quantiseChoices, type QuantiseChoice } from '@coppice/exporter-edge';
 
 /** What `export` and `bundle` share. */
 export interface ExportOptions extends PluginOptions {
@@ -30,7 +30,7 @@ export interface ExportOptions extends PluginOptions {
 
 export function addExportOptions(command: Command): Command {
   command
-    .addOption(new Option('--quantize <kind>', 'none; int8: all that can be; auto: operator by operator what measurements speak for').choices(['none', 'int8', 'auto']).default('none'))
+    .addOption(new Option('--quantize <kind>', 'int8: all that can be, int8-dynamic: with ranges of each run, weight-int8, weight-int4: weights alone; float16; auto: operator by operator what measurements speak for').choices([...quantiseChoices]).default('none'))
     .option('--original <model>', 'the model before pruning, carried along to compare with')
     .option('--description <file>', 'of the features and the alphabet (default: model.speech.json)')
     .option('--decoder <kind>', 'greedy, or the width of a beam', decoder, 'greedy')

@@ -36,15 +36,19 @@ export async function readyExport(path: string, { targets, ...options }: ExportO
   const original = options.original === undefined ? undefined : readOriginal(resolve(context.folder, options.original), recogniser);
   for (const name of targets) assertExportable(targetNamed(name), { model: recogniser.model, original, speech: recogniser.description });
   const pruned = options.plan !== undefined ? recordOfPlan(resolve(context.folder, options.plan), model) : options.run !== undefined ? recordOfRun(resolve(context.folder, options.run), model) : undefined;
-  const { backend, threads } = await speechBackend(context, options);
+  const { backend: chosen, threads } = await speechBackend(context, options);
+  // WebAssembly has as many threads as its first model asked for.
+  const backend: Backend = chosen.name.includes('native') ? chosen : { ...chosen, compile: (model, how) => chosen.compile(model, { ...how, threads }) };
   const part = options.dataset === undefined ? undefined : await openPart(options.dataset, options, recogniser, context);
   const recordings = options.audio?.map((file) => resolve(context.folder, file));
   const clips = recordings !== undefined ? await clipsOf(recordings) : part === undefined ? undefined : await part.clips(options.clips);
 
   terminal.progress('finishing the model');
   const held = options.quantize === 'auto' ? await heldOut(part?.dataset, recogniser, context) : undefined;
-  const prepared = await prepareForExport(recogniser.model, {
-    choice: options.quantize, backend: options.quantize === 'auto' ? timedBackend({ ...options, targets }, backend, context) : backend, runs: await calibrationRuns(part?.dataset, clips, recogniser, context),
+  const runs = await calibrationRuns(part?.dataset, clips, recogniser, context);
+  const own = targets.map(targetNamed).find(({ prepare }) => prepare !== undefined);
+  const prepared = own?.prepare !== undefined && options.quantize !== 'none' && runs !== undefined ? await own.prepare(recogniser.model, { speech: recogniser.description, backend, runs }) : await prepareForExport(recogniser.model, {
+    choice: options.quantize, backend: options.quantize === 'auto' ? timedBackend({ ...options, targets }, backend, context) : backend, runs,
     ...(held && { metric: async (which: Model) => (await evaluateRecogniser({ model: which, description: recogniser.description }, held, { backend, threads, decoder: options.decoder })).errors.rate }),
     onProgress: (text) => terminal.progress(`measuring ${text}`),
   });

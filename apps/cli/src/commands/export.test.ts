@@ -49,6 +49,13 @@ describe('coppice export', () => {
     expect(manifest.measured).toEqual({});
   });
 
+  it.each([['weight-int8', /^weight-int8 \d/], ['weight-int4', /^weight-int[48] \d/], ['int8-dynamic', /int8/], ['float16', /^float16$/]])('writes %s without sound too, and verifies it', async (kind, words) => {
+    const { code, out } = await run(['export', path('model.onnx'), '--target', 'node', '--quantize', kind, '--no-measure', ...wasm, '--json', '--out', path(kind)]);
+    expect(code).toBe(0);
+    expect((JSON.parse(out) as { manifest: BundleManifest }).manifest.model.quantisation).toMatch(words);
+    expect(await run(['bundle', 'verify', path(kind)])).toMatchObject({ code: 0 });
+  });
+
   it('records what was pruned, by a plan or by a run, and only if it was this model', async () => {
     expect((await run(['prune', path('big.onnx'), '--macs', '0.6', '--out', path('slim.onnx'), '--plan', path('plan.json')])).code).toBe(0);
     writeFileSync(path('slim.speech.json'), readFileSync(path('big.speech.json')));
