@@ -11,7 +11,8 @@ interface Result {
 export interface ModelCard {
   /** What is known before the model is loaded. */
   expect(bytes: number, measured: ModelMeasurements | undefined): void;
-  show(opened: Opened): void;
+  /** @param withRuntime whether this model was the first, and waited for the runtime to start */
+  show(opened: Opened, withRuntime: boolean): void;
   hear(utterance: number, result: Result, final: boolean): void;
   clear(): void;
   /** Of all that was heard since the card was cleared; undefined before. */
@@ -37,8 +38,8 @@ export function modelCard(article: HTMLElement): ModelCard {
       label('errors').textContent = { word: 'Word error rate', character: 'Character error rate', phone: 'Phone error rate' }[errors.unit];
       put('errors', `${(100 * errors.rate).toFixed(1)} %`, `95 %: ${(100 * errors.interval.low).toFixed(1)} – ${(100 * errors.interval.high).toFixed(1)} %; ${errors.length} ${errors.unit}s of ${errors.corpus}`);
     },
-    show({ downloadMs, sessionMs, cached }) {
-      put('load', shownMs(downloadMs + sessionMs), `${cached ? 'kept from an earlier visit' : `download ${shownMs(downloadMs)}`}, start ${shownMs(sessionMs)}`);
+    show({ downloadMs, sessionMs, cached }, withRuntime) {
+      put('load', shownMs(downloadMs + sessionMs), `${cached ? 'kept from an earlier visit' : `download ${shownMs(downloadMs)}`}, start ${shownMs(sessionMs)}${withRuntime ? ', which includes the runtime\'s' : ''}`);
     },
     hear(utterance, result, final) {
       let line = lines.get(utterance);

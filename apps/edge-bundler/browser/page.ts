@@ -44,7 +44,7 @@ async function open(which: 'slim' | 'original'): Promise<void> {
   progress.hidden = true;
   recognizers.push(recognizer);
   const { manifest } = recognizer.opened;
-  cards[recognizers.length - 1].show(recognizer.opened);
+  cards[recognizers.length - 1].show(recognizer.opened, recognizers.length === 1);
   if (which === 'original') return;
   cards[0].expect(manifest.model.bytes, manifest.measured.model);
   if (manifest.original) original.expect(manifest.original.bytes, manifest.measured.original);
