@@ -44,6 +44,7 @@ export async function prepareForExport(model: Model, { choice, backend, runs, me
 
 /** Where no ranges are measured beforehand. */
 async function* noRuns(): AsyncGenerator<never, undefined> {
+  yield* [];
   return undefined;
 }
 

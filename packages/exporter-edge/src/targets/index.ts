@@ -1,12 +1,13 @@
 import { CoppiceError } from '@coppice/graph';
 import type { Target } from '../target.ts';
+import { microTarget } from './micro/micro.ts';
 import { nodeTarget } from './node/node.ts';
 import { sherpaTarget } from './sherpa-onnx/sherpa-onnx.ts';
 import { transformersTarget } from './transformers-js/transformers-js.ts';
 import { webTarget } from './web/web.ts';
 
 /** All targets, a line each. */
-export const targets: readonly Target[] = [webTarget, nodeTarget, sherpaTarget, transformersTarget];
+export const targets: readonly Target[] = [webTarget, nodeTarget, sherpaTarget, transformersTarget, microTarget];
 
 /**
  * The target of that name.
