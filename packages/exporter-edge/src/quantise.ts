@@ -1,6 +1,6 @@
 import type { Backend } from '@coppice/core';
 import { CoppiceError, type Model } from '@coppice/graph';
-import { chooseQuantization, finishModel, quantize, toFloat16, type CalibrationRuns, type FinishStep, type OperatorChoice, type QuantizedOperator } from '@coppice/quantize';
+import { chooseQuantization, finishModel, quantize, toFloat16, type CalibrationOptions, type CalibrationRuns, type FinishStep, type OperatorChoice, type QuantizedOperator } from '@coppice/quantize';
 
 /** What a user asks of the model's numbers. */
 export const quantiseChoices = ['none', 'int8', 'int8-dynamic', 'weight-int8', 'weight-int4', 'float16', 'auto'] as const;
@@ -12,6 +12,8 @@ export interface PrepareOptions {
   readonly backend: Backend;
   /** Representative inputs, for the ranges of activations. */
   readonly runs?: CalibrationRuns;
+  /** How ranges come of what was seen. Default `min-max`. */
+  readonly calibration?: CalibrationOptions;
   /** For `auto`: what must not get worse, smaller being better, e.g. the error rate on recordings that are not the test. */
   readonly metric?: (model: Model) => Promise<number>;
   readonly onProgress?: (text: string) => void;
@@ -32,14 +34,14 @@ export interface PreparedModel {
  * by operator what is faster or smaller and costs no accuracy.
  * @throws CoppiceError `COPPICE_ARGUMENT_INVALID` without runs, and what `finishModel` and `quantize` throw
  */
-export async function prepareForExport(model: Model, { choice, backend, runs, metric, onProgress }: PrepareOptions): Promise<PreparedModel> {
+export async function prepareForExport(model: Model, { choice, backend, runs, calibration, metric, onProgress }: PrepareOptions): Promise<PreparedModel> {
   const finished = await finishModel(model, backend);
   if (choice === 'none') return { ...finished, quantisation: 'none' };
   if (choice === 'float16') return { ...finished, model: toFloat16(finished.model), quantisation: 'float16' };
   if (choice === 'int8-dynamic' || choice === 'weight-int8' || choice === 'weight-int4') return quantised(finished, await quantize(finished.model, backend, noRuns, { mode: choice }));
   if (runs === undefined) throw new CoppiceError('COPPICE_ARGUMENT_INVALID', 'Quantising needs sound to measure the ranges of activations on. Name a corpus with --dataset, or recordings with --audio.');
-  if (choice === 'int8') return quantised(finished, await quantize(finished.model, backend, runs, { mode: 'int8-static' }));
-  return quantised(finished, await chooseQuantization(finished.model, backend, runs, { metric, onProgress: (done, of, { node }) => onProgress?.(`${done} of ${of}: ${node}`) }));
+  if (choice === 'int8') return quantised(finished, await quantize(finished.model, backend, runs, { mode: 'int8-static', ...(calibration && { calibration }) }));
+  return quantised(finished, await chooseQuantization(finished.model, backend, runs, { ...(calibration && { calibration }), metric, onProgress: (done, of, { node }) => onProgress?.(`${done} of ${of}: ${node}`) }));
 }
 
 /** Where no ranges are measured beforehand. */

@@ -2,12 +2,13 @@ import { InvalidArgumentError, Option, type Command } from 'commander';
 import { repeated, wholeNumber } from '../arguments.ts';
 import { addPluginOptions, type PluginOptions } from '../plugins.ts';
 import { addCorpusOptions } from '../speech/speech-options.ts';
-import { quantiseChoices, type QuantiseChoice } from '@coppice/exporter-edge';
+import { quantiseChoices, type PrepareOptions, type QuantiseChoice } from '@coppice/exporter-edge';
 
 /** What `export` and `bundle` share. */
 export interface ExportOptions extends PluginOptions {
   readonly out: string;
   readonly quantize: QuantiseChoice;
+  readonly calibration: NonNullable<PrepareOptions['calibration']>['method'];
   readonly original?: string;
   readonly description?: string;
   readonly dataset?: string;
@@ -31,6 +32,7 @@ export interface ExportOptions extends PluginOptions {
 export function addExportOptions(command: Command): Command {
   command
     .addOption(new Option('--quantize <kind>', 'int8: all that can be, int8-dynamic: with ranges of each run, weight-int8, weight-int4: weights alone; float16; auto: operator by operator what measurements speak for').choices([...quantiseChoices]).default('none'))
+    .addOption(new Option('--calibration <method>', 'how int8 gets its ranges: min-max, all that was seen; percentile, all but 0.01 %; entropy, the clipping that loses least').choices(['min-max', 'percentile', 'entropy']).default('min-max'))
     .option('--original <model>', 'the model before pruning, carried along to compare with')
     .option('--description <file>', 'of the features and the alphabet (default: model.speech.json)')
     .option('--decoder <kind>', 'greedy, or the width of a beam', decoder, 'greedy')

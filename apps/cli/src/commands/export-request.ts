@@ -48,7 +48,7 @@ export async function readyExport(path: string, { targets, ...options }: ExportO
   const runs = await calibrationRuns(part?.dataset, clips, recogniser, context);
   const own = targets.map(targetNamed).find(({ prepare }) => prepare !== undefined);
   const prepared = own?.prepare !== undefined && options.quantize !== 'none' && runs !== undefined ? await own.prepare(recogniser.model, { speech: recogniser.description, backend, runs }) : await prepareForExport(recogniser.model, {
-    choice: options.quantize, backend: options.quantize === 'auto' ? timedBackend({ ...options, targets }, backend, context) : backend, runs,
+    choice: options.quantize, backend: options.quantize === 'auto' ? timedBackend({ ...options, targets }, backend, context) : backend, runs, calibration: { method: options.calibration },
     ...(held && { metric: async (which: Model) => (await evaluateRecogniser({ model: which, description: recogniser.description }, held, { backend, threads, decoder: options.decoder })).errors.rate }),
     onProgress: (text) => terminal.progress(`measuring ${text}`),
   });

@@ -47,6 +47,9 @@ describe('coppice export', () => {
     expect(manifest.model.quantisation).toMatch(/int8/);
     expect(manifest.golden).toMatchObject({ source: 'recordings that were given', clips: [{ id: 'say.wav', seconds: 0.3 }] });
     expect(manifest.measured).toEqual({});
+    for (const method of ['percentile', 'entropy']) {
+      expect((await run(['export', path('model.onnx'), '--target', 'node', '--audio', path('say.wav'), '--quantize', 'int8', '--calibration', method, '--no-measure', ...wasm, '--out', path(method)])).code).toBe(0);
+    }
   });
 
   it.each([['weight-int8', /^weight-int8 \d/], ['weight-int4', /^weight-int[48] \d/], ['int8-dynamic', /int8/], ['float16', /^float16$/]])('writes %s without sound too, and verifies it', async (kind, words) => {
