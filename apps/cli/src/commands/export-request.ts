@@ -35,6 +35,8 @@ export async function readyExport(path: string, { targets, ...options }: ExportO
   const recogniser = readRecogniser(model, options.description && resolve(context.folder, options.description));
   const original = options.original === undefined ? undefined : readOriginal(resolve(context.folder, options.original), recogniser);
   for (const name of targets) assertExportable(targetNamed(name), { model: recogniser.model, original, speech: recogniser.description });
+  const own = targets.map(targetNamed).find(({ prepare }) => prepare !== undefined);
+  if (own !== undefined && targets.length > 1) throw new CoppiceError('COPPICE_ARGUMENT_INVALID', `The target '${own.name}' wants the model in a form of its own. Make its bundle alone: coppice export … --target ${own.name}.`);
   const pruned = options.plan !== undefined ? recordOfPlan(resolve(context.folder, options.plan), model) : options.run !== undefined ? recordOfRun(resolve(context.folder, options.run), model) : undefined;
   const { backend: chosen, threads } = await speechBackend(context, options);
   // WebAssembly has as many threads as its first model asked for.
@@ -46,7 +48,6 @@ export async function readyExport(path: string, { targets, ...options }: ExportO
   terminal.progress('finishing the model');
   const held = options.quantize === 'auto' ? await heldOut(part?.dataset, recogniser, context) : undefined;
   const runs = await calibrationRuns(part?.dataset, clips, recogniser, context);
-  const own = targets.map(targetNamed).find(({ prepare }) => prepare !== undefined);
   const prepared = own?.prepare !== undefined && options.quantize !== 'none' && runs !== undefined ? await own.prepare(recogniser.model, { speech: recogniser.description, backend, runs }) : await prepareForExport(recogniser.model, {
     choice: options.quantize, backend: options.quantize === 'auto' ? timedBackend({ ...options, targets }, backend, context) : backend, runs, calibration: { method: options.calibration },
     ...(held && { metric: async (which: Model) => (await evaluateRecogniser({ model: which, description: recogniser.description }, held, { backend, threads, decoder: options.decoder })).errors.rate }),
