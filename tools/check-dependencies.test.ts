@@ -97,3 +97,11 @@ describe('what is found', () => {
     expect(findViolations(root).map(({ rule }) => rule)).toContainEqual(expect.stringMatching(/in a circle: (graph|speech|core) → /));
   });
 });
+
+it('wants what a package imports to be built before it', () => {
+  const reference = (...paths: string[]): string => JSON.stringify({ references: paths.map((path) => ({ path })) });
+  putHouse();
+  put('packages/speech/tsconfig.build.json', reference('../graph/tsconfig.build.json', '../core/tsconfig.build.json'));
+  put('apps/cli/tsconfig.build.json', reference('../../packages/core/tsconfig.build.json', '../../packages/backend-onnx/tsconfig.build.json'));
+  expect(findViolations(root)).toEqual([{ file: 'apps/cli/tsconfig.build.json', line: 0, rule: "'scorer-magnitude' is a dependency and not among the references, so it is not built first" }]);
+});

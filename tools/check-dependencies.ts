@@ -56,7 +56,7 @@ export function findViolations(root: string): Violation[] {
       return { label, folder, layer: layers.findIndex((names) => names.test(label)), manifest: JSON.parse(readFileSync(join(root, file), 'utf8')) as Manifest };
     });
   return [
-    ...packages.flatMap((own) => [...outside(root, own), ...sourcesOf(root, own).flatMap((file) => checkFile(root, packages, own, file))]),
+    ...packages.flatMap((own) => [...outside(root, own), ...unbuilt(root, packages, own), ...sourcesOf(root, own).flatMap((file) => checkFile(root, packages, own, file))]),
     ...cycles(packages),
   ];
 }
@@ -70,6 +70,16 @@ function outside(root: string, { label, folder, layer }: Package): Violation[] {
     if (!existsSync(join(root, folder, file))) found.push({ file: `${folder}/${file}`, line: 0, rule: 'every package has one, and it is missing' });
   }
   return found;
+}
+
+/** A build that does not build what the package imports first would compile its sources instead, and without their declarations. */
+function unbuilt(root: string, packages: readonly Package[], { folder, manifest }: Package): Violation[] {
+  const file = `${folder}/tsconfig.build.json`;
+  if (!existsSync(join(root, file))) return [];
+  const { references = [] } = JSON.parse(readFileSync(join(root, file), 'utf8')) as { readonly references?: readonly { readonly path: string }[] };
+  const built = new Set(references.map(({ path }) => relative(resolve(root), resolve(root, folder, dirname(path))).replaceAll('\\', '/')));
+  const wanted = packages.filter(({ manifest: { name } }) => name !== undefined && name in { ...manifest.dependencies, ...manifest.optionalDependencies });
+  return wanted.filter((each) => !built.has(each.folder)).map((each) => ({ file, line: 0, rule: `'${each.label}' is a dependency and not among the references, so it is not built first` }));
 }
 
 const sourcesOf = (root: string, { label, folder }: Package): string[] =>
