@@ -7,6 +7,7 @@ import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync 
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { writeWav } from '../../speech/src/testing/wav-writer.ts';
 import { digits, digitsModule, openDigits, splitRecordings, type DigitString, type Recording } from './index.ts';
 
 let folder: string;
@@ -16,17 +17,7 @@ beforeEach(() => {
 afterEach(() => rmSync(folder, { recursive: true }));
 
 /** PCM of 16 bits: the 44 bytes of a header and the samples. */
-function pcm16(samples: readonly number[], sampleRateHz = 8000, channels = 1): Buffer {
-  const bytes = Buffer.alloc(44 + 2 * samples.length);
-  bytes.write('RIFF', 0);
-  bytes.writeUInt32LE(36 + 2 * samples.length, 4);
-  bytes.write('WAVEfmt ', 8);
-  for (const [value, at] of [[16, 16], [sampleRateHz, 24], [2 * channels * sampleRateHz, 28], [2 * samples.length, 40]]) bytes.writeUInt32LE(value, at);
-  for (const [value, at] of [[1, 20], [channels, 22], [2 * channels, 32], [16, 34]]) bytes.writeUInt16LE(value, at);
-  bytes.write('data', 36);
-  for (const [t, value] of samples.entries()) bytes.writeInt16LE(value, 44 + 2 * t);
-  return bytes;
-}
+const pcm16 = (samples: readonly number[], sampleRateHz = 8000, channels = 1): Buffer => writeWav(samples, { sampleRateHz, channels });
 
 /** A tone of 440 Hz. */
 const tone = (samples: number, hz = 8000): number[] => Array.from({ length: samples }, (_, t) => Math.round(8000 * Math.sin((2 * Math.PI * 440 * t) / hz)));

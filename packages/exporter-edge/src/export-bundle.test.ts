@@ -1,14 +1,13 @@
 import { wasmBackend } from '@coppice/backend-onnx';
 import { makeGraph, makeModel, makeNode, makeValueInfo, readTensor, type Model } from '@coppice/graph';
 import { readModel } from '@coppice/graph/node';
-import { computeFeatures, decodeWav } from '@coppice/speech';
+import { computeFeatures, decodeWav, encodeWav } from '@coppice/speech';
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { globSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { encodeWav } from './encode-wav.ts';
 import { exportBundle } from './export-bundle.ts';
 import type { BundleManifest } from './manifest.ts';
 import { syntheticSound } from './synthetic-sound.ts';

@@ -1,7 +1,6 @@
 import type { Backend } from '@coppice/core';
 import { CoppiceError, type Model } from '@coppice/graph';
-import { decodeWav, layOutFeatures, modelFeatures, outputFrames, resampleAudio, splitBatch, type Audio, type SpeechDescription } from '@coppice/speech';
-import { encodeWav } from './encode-wav.ts';
+import { decodeWav, encodeWav, layOutFeatures, modelFeatures, outputFrames, resampleAudio, splitBatch, type Audio, type SpeechDescription } from '@coppice/speech';
 import type { GoldenRecord } from './manifest.ts';
 import { decodeText, sayAlphabet, type Recipe } from './runtime/index.ts';
 import { syntheticSound } from './synthetic-sound.ts';

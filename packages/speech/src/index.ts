@@ -9,6 +9,7 @@ export * from './weights.ts';
 export * from './features/index.ts';
 export * from './resample.ts';
 export * from './wav.ts';
+export * from './encode-wav.ts';
 export * from './sphere.ts';
 export { makeBatch, makeBatches, type Batch, type Batches, type BatchOptions } from './batches.ts';
 export * from './description.ts';

@@ -1,4 +1,4 @@
-import { buildReferenceModel, defaultFeatures, describeReferenceModel, tokenizerOf, type ReferenceOptions } from '@coppice/speech';
+import { buildReferenceModel, defaultFeatures, describeReferenceModel, encodeWav as encodeAudio, tokenizerOf, type ReferenceOptions } from '@coppice/speech';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Recogniser } from '../speech/recogniser.ts';
@@ -14,23 +14,7 @@ export function smallRecogniser(sizes: ReferenceOptions = {}): Recogniser {
 }
 
 /** The bytes of a WAV file: 16-bit PCM, one channel. */
-export function encodeWav(samples: ArrayLike<number>, sampleRateHz = 8000): Uint8Array {
-  const bytes = Buffer.alloc(44 + 2 * samples.length);
-  bytes.write('RIFF', 0);
-  bytes.writeUInt32LE(bytes.length - 8, 4);
-  bytes.write('WAVEfmt ', 8);
-  bytes.writeUInt32LE(16, 16);
-  bytes.writeUInt16LE(1, 20);
-  bytes.writeUInt16LE(1, 22);
-  bytes.writeUInt32LE(sampleRateHz, 24);
-  bytes.writeUInt32LE(2 * sampleRateHz, 28);
-  bytes.writeUInt16LE(2, 32);
-  bytes.writeUInt16LE(16, 34);
-  bytes.write('data', 36);
-  bytes.writeUInt32LE(2 * samples.length, 40);
-  for (let k = 0; k < samples.length; k++) bytes.writeInt16LE(Math.round(32767 * samples[k]), 44 + 2 * k);
-  return bytes;
-}
+export const encodeWav = (samples: ArrayLike<number>, sampleRateHz = 8000): Uint8Array => encodeAudio({ samples: Float32Array.from(samples), sampleRateHz });
 
 /** Two tones that say which digit it is, a little different each time. */
 export const digitTone = (digit: number, take: number, seconds = 0.3): Float32Array =>

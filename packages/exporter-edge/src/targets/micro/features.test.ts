@@ -1,11 +1,10 @@
 import { createRandom } from '@coppice/core';
-import { decodeWav, defaultFeatures, kaldiFbank, kaldiMfcc, librosaMfcc, modelFeatures, type FeatureSettings, type SpeechDescription } from '@coppice/speech';
+import { decodeWav, defaultFeatures, encodeWav, kaldiFbank, kaldiMfcc, librosaMfcc, modelFeatures, type FeatureSettings, type SpeechDescription } from '@coppice/speech';
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
-import { encodeWav } from '../../encode-wav.ts';
 import { syntheticSound } from '../../synthetic-sound.ts';
 import { sanitizerFlags } from '../../testing/run-program.ts';
 import { smallSpotter } from '../../testing/small-spotter.ts';

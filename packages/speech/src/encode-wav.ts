@@ -1,4 +1,4 @@
-import type { Audio } from '@coppice/speech';
+import type { Audio } from './audio.ts';
 
 /** The bytes of a WAV file: 16-bit PCM, one channel. What is beyond ±1 is clipped. */
 export function encodeWav({ samples, sampleRateHz }: Audio): Uint8Array {
